@@ -1,0 +1,1 @@
+"""What a procedure needs of instruments (roles.py) and one driver per file."""

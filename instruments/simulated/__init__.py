@@ -1,0 +1,1 @@
+"""Simulated instruments: they answer VISA calls from one shared circuit and a virtual clock."""

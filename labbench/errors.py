@@ -1,0 +1,94 @@
+"""The exception tree: what can go wrong by misuse, or because a link or a file is broken.
+
+::
+
+    LabbenchError
+    ├── StimulusError          a stimulus that cannot be played
+    │   └── LimitError         a stimulus beyond the bench's absolute limits
+    ├── TraceError             channels that do not fit together
+    ├── CardError              an impossible or unreadable model card
+    ├── SettingError           an unknown or out-of-range setting of a procedure
+    ├── FeatureError           responses that a feature cannot be drawn from
+    ├── BenchError             a bench description that cannot be used
+    ├── InstrumentError        an instrument that reports an error
+    │   ├── LinkError          no link, no reply, or a reply that makes no sense
+    │   └── ReadbackError      a read-back that differs from what was set
+    ├── StoreError             a database that cannot be used
+    │   ├── NotFoundError      nothing stored under that name
+    │   └── NewerSchemaError   a database written by a newer labbench
+    ├── ImportFileError        a recording that cannot be read as a whole
+    ├── FitError               data that a fit cannot start from
+    └── OutputError            a place that results cannot be written to
+
+Outcomes of physics and numerics (did not fire, latched, compliance reached, not converged,
+not identifiable) are recorded values, never exceptions. A message says what was asked, what was
+found (with its unit), and what to do.
+"""
+
+
+class LabbenchError(Exception):
+    """Base of every error that labbench raises on purpose."""
+
+
+class StimulusError(LabbenchError):
+    """A stimulus that cannot be played."""
+
+
+class LimitError(StimulusError):
+    """A stimulus beyond the bench's absolute limits."""
+
+
+class TraceError(LabbenchError):
+    """Channels that do not fit together, or a time axis that is not there."""
+
+
+class CardError(LabbenchError):
+    """An impossible or unreadable model card."""
+
+
+class SettingError(LabbenchError):
+    """An unknown or out-of-range setting of a procedure."""
+
+
+class FeatureError(LabbenchError):
+    """Responses that a feature cannot be drawn from."""
+
+
+class BenchError(LabbenchError):
+    """A bench description that cannot be used."""
+
+
+class InstrumentError(LabbenchError):
+    """An instrument that reports an error."""
+
+
+class LinkError(InstrumentError):
+    """No link, no reply, or a reply that makes no sense."""
+
+
+class ReadbackError(InstrumentError):
+    """A read-back that differs from what was set."""
+
+
+class StoreError(LabbenchError):
+    """A database that cannot be used."""
+
+
+class NotFoundError(StoreError):
+    """Nothing stored under that name."""
+
+
+class NewerSchemaError(StoreError):
+    """A database written by a newer labbench."""
+
+
+class ImportFileError(LabbenchError):
+    """A recording that cannot be read as a whole."""
+
+
+class FitError(LabbenchError):
+    """Data that a fit cannot start from."""
+
+
+class OutputError(LabbenchError):
+    """A place that results cannot be written to."""
