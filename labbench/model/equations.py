@@ -1,0 +1,144 @@
+"""The right-hand side: diffusive memristor and the circuit around it, as pure functions.
+
+Model `bench`, after the SI of Nature Electronics 8, 1211 (2025) and the authors' SPICE card
+(doi 10.5281/zenodo.20150590), with positive polarity and exact limits. States: filament f,
+residue r; s = f + r, x = min(s, 1); device voltage v::
+
+    (1) growth   a = min(mu max(v, 0) / (alpha + 1 - s) - (gamma1 + beta) f, rate_max)
+    (2) residue  b = beta f - gamma2 r
+    (3) df/dt = a,  dr/dt = b           while s < 1 or a + b <= 0
+    (4) df/dt = -b, dr/dt = b           sliding on s = 1, while a + b > 0
+    (5) R(x) = Ron x + Roff (exp((1 - x) / lambda) - 1) / (exp(1 / lambda) - 1)
+    (6) jumps    f -> (1 - eta) f at hazard kappa f^m
+
+The jumps' mean drift, -kappa eta f^(m+1), joins (1) in mean-field runs.
+
+Circuits share one node voltage V. Neuron: source u - memristor - gate node with Cg and Rc::
+
+    (7) (Cg + Cp) dV/dt = (u - V) / R(x) - V / Rc + Cp du/dt,   v = u - V
+
+Memristor fixture: source - Rs - node with memristor, shunt R and C to ground::
+
+    (8) C dV/dt = (u - V) / Rs - V / R(x) - V / Rshunt,         v = V   (C = 0: algebraic)
+
+Current drive replaces the first term of (8) by the source current.
+"""
+
+from __future__ import annotations
+
+from math import exp, expm1
+
+import numpy as np
+from numba import njit
+
+from labbench.model.card import ModelCard
+
+# Places in the state vector: three states, the accumulated hazard and three energies in J.
+F, R, V, HAZARD, E_SOURCE, E_MEMRISTOR, E_RESISTOR = range(7)
+N_STATES = 7
+
+# Places in the vector of constants.
+(MU, ALPHA, BETA, GAMMA1, GAMMA2, LAMBDA, R_ON, R_HRS, RATE_MAX, KAPPA, ETA, M) = range(12)
+(CIRCUIT, C_NODE, C_PARALLEL, R_SERIES, G_SHUNT, NOISE) = range(12, 18)
+N_CONSTANTS = 18
+
+NEURON, FIXTURE, FIXTURE_STATIC, CURRENT, CURRENT_STATIC = 0.0, 1.0, 2.0, 3.0, 4.0
+NOISE_OFF, NOISE_JUMPS, NOISE_MEAN = 0.0, 1.0, 2.0
+NOISES = {"off": NOISE_OFF, "jumps": NOISE_JUMPS, "mean": NOISE_MEAN}
+
+
+def pack(card: ModelCard, noise: str) -> np.ndarray:
+    """Return the constants of a card as a (18,) float64 array for the integrator."""
+    p = np.zeros(N_CONSTANTS)
+    p[:LAMBDA] = [card[n] for n in ("mu_per_v_s", "alpha", "beta_per_s")] + [
+        card[n] for n in ("gamma1_per_s", "gamma2_per_s")
+    ]
+    p[LAMBDA] = card["lambda"]
+    p[R_ON] = card["r_on_ohm"]
+    p[R_HRS] = card["r_off_ohm"] / expm1(1.0 / card["lambda"])
+    p[RATE_MAX] = card["rate_max_per_s"]
+    p[KAPPA], p[ETA], p[M] = card["kappa_per_s"], card["eta"], card["m"]
+    p[C_PARALLEL] = card["parallel_capacitance_f"]
+    p[NOISE] = NOISES[noise]
+    if card.circuit == "neuron":
+        p[CIRCUIT] = NEURON
+        p[C_NODE] = card["gate_capacitance_f"]
+        p[G_SHUNT] = 1.0 / card["control_resistance_ohm"]
+    else:
+        p[R_SERIES] = card["series_resistance_ohm"]
+        p[G_SHUNT] = 1.0 / card["shunt_resistance_ohm"]
+        p[C_NODE] = card["shunt_capacitance_f"] + card["parallel_capacitance_f"]
+        has_state = p[C_NODE] > 0 and (card.drive == "current" or p[R_SERIES] > 0)
+        if card.drive == "current":
+            p[CIRCUIT] = CURRENT if has_state else CURRENT_STATIC
+        else:
+            p[CIRCUIT] = FIXTURE if has_state else FIXTURE_STATIC
+    return p
+
+
+@njit(cache=True)
+def resistance(x, p):
+    """Return R(x) in ohm, equation (5); x is clipped to 0..1."""
+    x = min(max(x, 0.0), 1.0)
+    return p[R_ON] * x + p[R_HRS] * (exp((1.0 - x) / p[LAMBDA]) - 1.0)
+
+
+@njit(cache=True)
+def device_voltage(y, u, p):
+    """Return the voltage across the memristor in volt; `u` is the source level in V or A."""
+    kind = p[CIRCUIT]
+    if kind == NEURON:
+        return u - y[V]
+    if kind == FIXTURE_STATIC:
+        load = 1.0 / (1.0 / resistance(y[F] + y[R], p) + p[G_SHUNT])
+        return u * load / (p[R_SERIES] + load)
+    if kind == CURRENT_STATIC:
+        return u / (1.0 / resistance(y[F] + y[R], p) + p[G_SHUNT])
+    return y[V]
+
+
+@njit(cache=True)
+def rates(y, v, p):
+    """Return growth a and residue b in 1/s, equations (1) and (2)."""
+    f, r = y[F], y[R]
+    gap = p[ALPHA] + max(1.0 - f - r, 0.0)
+    a = min(p[MU] * max(v, 0.0) / gap - (p[GAMMA1] + p[BETA]) * f, p[RATE_MAX])
+    if p[NOISE] == NOISE_MEAN:
+        a -= p[KAPPA] * p[ETA] * power(f, p[M]) * f
+    return a, p[BETA] * f - p[GAMMA2] * r
+
+
+@njit(cache=True)
+def power(f, m):
+    """Return f^m for f >= 0; the usual m = 2 without a call to pow."""
+    f = max(f, 0.0)
+    return f * f if m == 2.0 else f**m
+
+
+@njit(cache=True)
+def slope(y, u, du, is_sliding, p, dy):
+    """Fill `dy` with the time derivative of the state; `du` is the slope of the source."""
+    v = device_voltage(y, u, p)
+    a, b = rates(y, v, p)
+    dy[F] = -b if is_sliding else a
+    dy[R] = b
+    dy[HAZARD] = p[KAPPA] * power(y[F], p[M])
+    i = v / resistance(y[F] + y[R], p)
+    kind = p[CIRCUIT]
+    dy[E_MEMRISTOR] = v * i
+    if kind == NEURON:
+        cp = p[C_PARALLEL]
+        dy[V] = (i - y[V] * p[G_SHUNT] + cp * du) / (p[C_NODE] + cp)
+        dy[E_SOURCE] = u * (i + cp * (du - dy[V]))
+        dy[E_RESISTOR] = y[V] * y[V] * p[G_SHUNT]
+        return
+    i_node = i + v * p[G_SHUNT]
+    dy[E_RESISTOR] = v * v * p[G_SHUNT]
+    if kind == CURRENT or kind == CURRENT_STATIC:
+        dy[V] = (u - i_node) / p[C_NODE] if kind == CURRENT else 0.0
+        dy[E_SOURCE] = u * v
+        return
+    i_source = (u - v) / p[R_SERIES] if kind == FIXTURE else i_node
+    dy[V] = (i_source - i_node) / p[C_NODE] if kind == FIXTURE else 0.0
+    dy[E_SOURCE] = u * i_source
+    dy[E_RESISTOR] += i_source * i_source * p[R_SERIES]

@@ -1,0 +1,115 @@
+"""The output stage: transistor, load resistor and the probe that watches the drain.
+
+Without a Miller capacitance the drain never feeds back on the gate, so it is solved only at the
+output samples. EKV-type law, valid from subthreshold to saturation::
+
+    (9)  I_D = 2 n kp V_T^2 [F((Vg - Vt)/n) - F((Vg - Vt)/n - Vd)],  F(z) = ln^2(1 + e^(z/(2 V_T)))
+    (10) (Vdd - Vd) / R_load = I_D(Vg, Vd) + Vd / R_probe
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, inf, log1p
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from labbench.model.card import ModelCard
+
+THERMAL_VOLTAGE_V = 25.85e-3
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Loading:
+    """What a probe does to the drain: a resistance and a capacitance to ground."""
+
+    resistance_ohm: float = inf
+    capacitance_f: float = 0.0
+
+
+@njit(cache=True)
+def _interpolation(z):
+    """Return F(z) of equation (9) and its derivative."""
+    half = z / (2.0 * THERMAL_VOLTAGE_V)
+    if half > 40.0:
+        root = half
+    else:
+        root = log1p(exp(half))
+    logistic = 1.0 / (1.0 + exp(-half)) if half > -700.0 else 0.0
+    return root * root, root * logistic / THERMAL_VOLTAGE_V
+
+
+@njit(cache=True)
+def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
+    """Fill `out` with the drain voltage for each gate voltage, equation (10), by safe Newton."""
+    scale = 2.0 * n * kp * THERMAL_VOLTAGE_V**2
+    guess = supply_v
+    for i in range(gate_v.size):
+        pinch = (gate_v[i] - threshold_v) / n
+        forward = _interpolation(pinch)[0]
+        low, high = 0.0, supply_v
+        v = min(max(guess, low), high)
+        for _ in range(100):
+            reverse, d_reverse = _interpolation(pinch - v)
+            excess = (supply_v - v) / load_ohm - scale * (forward - reverse)
+            if excess > 0.0:
+                low = v
+            else:
+                high = v
+            v_new = v + excess / (1.0 / load_ohm + scale * d_reverse)
+            if not low <= v_new <= high:
+                v_new = 0.5 * (low + high)
+            moved = abs(v_new - v)
+            v = v_new
+            if moved < 1e-12:
+                break
+        out[i] = v
+        guess = v
+
+
+@njit(cache=True)
+def _low_pass(time_s, level, tau_s, out):
+    """Fill `out` with the exact first-order response to the linear interpolation of `level`."""
+    out[0] = level[0]
+    for i in range(1, level.size):
+        dt = time_s[i] - time_s[i - 1]
+        if dt <= 0.0:
+            out[i] = out[i - 1]
+            continue
+        slope = (level[i] - level[i - 1]) / dt
+        decay = exp(-dt / tau_s)
+        lag = slope * tau_s
+        out[i] = level[i] - lag + (out[i - 1] - level[i - 1] + lag) * decay
+
+
+def output_voltage(
+    card: ModelCard, time_s: FloatArray, gate_v: FloatArray, loading: Loading | None = None
+) -> FloatArray:
+    """Return the drain voltage under a probe, (n,).
+
+    The probe's capacitance is a first-order lag R_load C on the quasi-static drain, exact while
+    the transistor is off; with a conducting transistor the true lag is shorter.
+    """
+    loading = loading or Loading()
+    share = 1.0 / (1.0 + card["load_resistance_ohm"] / loading.resistance_ohm)
+    load_ohm = card["load_resistance_ohm"] * share
+    drain_v = np.empty_like(gate_v)
+    drain_voltage(
+        gate_v,
+        card["supply_v"] * share,
+        load_ohm,
+        card["threshold_voltage_v"],
+        card["transconductance_a_per_v2"],
+        card["slope_factor"],
+        drain_v,
+    )
+    tau_s = load_ohm * loading.capacitance_f
+    if tau_s == 0.0:
+        return drain_v
+    lagged_v = np.empty_like(drain_v)
+    _low_pass(time_s, drain_v, tau_s, lagged_v)
+    return lagged_v

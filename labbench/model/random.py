@@ -1,0 +1,45 @@
+"""Counter-based random streams: the same numbers for any order and any number of threads.
+
+Draw number i of a stream is the SplitMix64 hash (Steele, Lea, Flood, OOPSLA 2014) of
+``key + (i + 1) * golden``. The key is itself a hash of (seed, device, trial), so streams are
+independent of each other and of how many draws another one made.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+from numba import njit
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+@njit(cache=True, inline="always")
+def _mix(z):
+    z = (z ^ (z >> np.uint64(30))) * _MIX_1
+    z = (z ^ (z >> np.uint64(27))) * _MIX_2
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True)
+def stream_key(seed, device, trial):
+    """Return the uint64 key of the stream of one (seed, device, trial)."""
+    key = _mix(np.uint64(seed) + _GOLDEN)
+    key = _mix(key ^ (np.uint64(device) + np.uint64(2) * _GOLDEN))
+    return _mix(key ^ (np.uint64(trial) + np.uint64(3) * _GOLDEN))
+
+
+@njit(cache=True)
+def uniform(key, draw):
+    """Return draw number `draw` of a stream, uniform on (0, 1)."""
+    bits = _mix(key + (np.uint64(draw) + np.uint64(1)) * _GOLDEN) >> np.uint64(11)
+    return (np.float64(bits) + 0.5) * (1.0 / 9007199254740992.0)
+
+
+@njit(cache=True)
+def exponential(key, draw):
+    """Return draw number `draw` of a stream, exponential with mean 1."""
+    return -log(uniform(key, draw))

@@ -1,0 +1,378 @@
+"""The model answers a stimulus: continue a device's state, or play a whole stimulus from rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labbench.errors import CardError, StimulusError
+from labbench.features import Outcome
+from labbench.model.card import ModelCard
+from labbench.model.equations import (
+    CIRCUIT,
+    CURRENT_STATIC,
+    E_MEMRISTOR,
+    E_RESISTOR,
+    E_SOURCE,
+    FIXTURE_STATIC,
+    G_SHUNT,
+    HAZARD,
+    N_STATES,
+    NOISES,
+    R_SERIES,
+    V,
+    pack,
+)
+from labbench.model.kernel import (
+    DONE,
+    EVENT_NAMES,
+    EVENTS_FULL,
+    REARM,
+    integrate,
+)
+from labbench.model.output import Loading, output_voltage
+from labbench.model.random import exponential, stream_key
+from labbench.stimulus import Stimulus
+from labbench.trace import Channel, Trace
+
+FloatArray = NDArray[np.float64]
+
+# The gate voltage whose upward crossing counts as a spike (doi 10.1038/s41928-025-01488-x).
+SPIKE_GATE_V = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceState:
+    """Where a device stands, to go on from; made by `resting`, replaced by `advance`."""
+
+    time_s: float
+    y: FloatArray
+    flags: NDArray[np.int64]
+    jump_target: float
+    key: np.uint64
+    draws: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """A filament that closes ("on") or opens ("off"), a "jump", or a "spike"."""
+
+    time_s: float
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Samples and events of one integration; all arrays are (n,), in SI units.
+
+    `node_v` is the gate of a neuron, the top of a memristor; `output_v` and `output_a` are the
+    drain voltage and the current through the load resistor (zero for a bare memristor).
+    """
+
+    time_s: FloatArray
+    input: FloatArray
+    node_v: FloatArray
+    f: FloatArray
+    r: FloatArray
+    memristor_a: FloatArray
+    output_v: FloatArray
+    output_a: FloatArray
+    events: tuple[Event, ...]
+    outcome: Outcome
+    n_steps: int
+    state: DeviceState
+
+    def event_times_s(self, kind: str) -> FloatArray:
+        """Return the times of one kind of event, (k,)."""
+        return np.array([event.time_s for event in self.events if event.kind == kind])
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """A simulated response: the trace a bench would record, and what no bench can see."""
+
+    trace: Trace
+    solution: Solution
+    energy_j: Mapping[str, float]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of it: ok, did not fire, latched, not converged."""
+        return self.solution.outcome
+
+
+def resting(card: ModelCard, seed: int = 0, device: int = 0, trial: int = 0) -> DeviceState:
+    """Return a device at rest at time zero, with its own random stream."""
+    if min(seed, device, trial) < 0:
+        raise CardError(f"Seeds are not negative: seed {seed}, device {device}, trial {trial}.")
+    # Numba returns the key as a plain int, which would come back as a signed one.
+    key = np.uint64(stream_key(seed, device, trial))
+    return DeviceState(
+        time_s=0.0,
+        y=np.zeros(N_STATES),
+        flags=np.array([0, 1]),
+        jump_target=exponential(key, 0),
+        key=key,
+        draws=1,
+    )
+
+
+def advance(
+    card: ModelCard,
+    state: DeviceState,
+    corner_s: FloatArray,
+    level: FloatArray,
+    sample_s: FloatArray,
+    *,
+    noise: str = "jumps",
+    loading: Loading | None = None,
+    rtol: float = 1e-5,
+    max_steps: int = 10_000_000,
+) -> Solution:
+    """Integrate from a state to the last sample.
+
+    Parameters
+    ----------
+    card : ModelCard
+    state : DeviceState
+    corner_s, level : (k,) float64 arrays
+        Breakpoints of the source in absolute time; constant before the first and after the last.
+    sample_s : (n,) float64 array
+        Ascending absolute times, none before `state.time_s`.
+    noise : {"jumps", "off", "mean"}
+        Random jumps, none, or their mean drift.
+    loading : Loading, optional
+        The probe on the output.
+    rtol : float
+        Relative tolerance of f, r and the node voltage per step.
+    max_steps : int
+
+    Returns
+    -------
+    Solution
+        Its outcome is "not converged" where the steps collapsed or ran out.
+
+    Raises
+    ------
+    StimulusError
+        If times run backwards or are not finite.
+    """
+    corner_s, level, sample_s = (
+        np.asarray(a, dtype=np.float64) for a in (corner_s, level, sample_s)
+    )
+    _check_times(state, corner_s, level, sample_s)
+    p = pack(card, noise)
+    samples = np.full((sample_s.size, 3), np.nan)
+    target = state.jump_target if noise == "jumps" else inf
+    threshold_v = SPIKE_GATE_V if card.circuit == "neuron" else inf
+    capacity = 256
+    while True:
+        y, flags = state.y.copy(), state.flags.copy()
+        event_s, event_kind = np.empty(capacity), np.empty(capacity, np.int64)
+        status, n_events, n_steps, new_target, draws = integrate(
+            p, y, flags, target, state.key, state.draws, state.time_s, corner_s, level, sample_s,
+            samples, event_s, event_kind, threshold_v, rtol, max_steps,
+        )  # fmt: skip
+        if status != EVENTS_FULL:
+            break
+        capacity *= 8
+    if noise != "jumps":
+        new_target = state.jump_target
+    events = tuple(
+        Event(float(time), EVENT_NAMES[kind])
+        for time, kind in zip(event_s[:n_events], event_kind[:n_events], strict=True)
+    )
+    final = replace(
+        state, time_s=float(sample_s[-1]), y=y, flags=flags, jump_target=new_target, draws=draws
+    )
+    source = np.interp(sample_s, corner_s, level)
+    return _solution(card, p, sample_s, source, samples, events, n_steps, final, loading, status)
+
+
+def simulate(
+    card: ModelCard,
+    stimulus: Stimulus,
+    *,
+    seed: int = 0,
+    device: int = 0,
+    trial: int = 0,
+    noise: str = "jumps",
+    interval_s: float | None = None,
+    start_s: float = 0.0,
+    loading: Loading | None = None,
+    rtol: float = 1e-5,
+) -> Simulation:
+    """Play one stimulus to a device at rest and record what a bench would see, and more.
+
+    Parameters
+    ----------
+    card : ModelCard
+    stimulus : Stimulus
+    seed, device, trial : int
+        Name the random stream.
+    noise : {"jumps", "off", "mean"}
+    interval_s : float, optional
+        Sampling interval; a ten-thousandth of the record by default.
+    start_s : float
+        Start of the record, zero or negative (pre-trigger).
+    loading : Loading, optional
+        The probe on the output.
+    rtol : float
+
+    Returns
+    -------
+    Simulation
+        Its trace has the channels "input", "output" (neuron), "node", "memristor", "f", "r".
+    """
+    expected = "V" if card.drive == "voltage" else "A"
+    if stimulus.unit != expected:
+        raise StimulusError(
+            f"Card {card.name!r} is driven by a {card.drive} (in {expected}); "
+            f"the stimulus is in {stimulus.unit}."
+        )
+    if noise not in NOISES:
+        raise StimulusError(f"Noise is one of {', '.join(NOISES)}, not {noise!r}.")
+    interval_s = interval_s or stimulus.duration_s / 10_000
+    count = round((stimulus.duration_s - start_s) / interval_s)
+    time_s = start_s + np.arange(count) * interval_s
+    corner_s, level = _closed(*stimulus.breakpoints())
+    state = replace(resting(card, seed, device, trial), time_s=start_s)
+    solution = advance(
+        card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
+    )
+    return Simulation(
+        trace=_trace(card, solution, start_s, interval_s),
+        solution=solution,
+        energy_j=_energy(card, solution),
+    )
+
+
+def _closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bring the level back to zero outside of the breakpoints, as a stimulus promises."""
+    if level[0] != 0.0:
+        corner_s, level = np.r_[corner_s[0], corner_s], np.r_[0.0, level]
+    if level[-1] != 0.0:
+        corner_s, level = np.r_[corner_s, corner_s[-1]], np.r_[level, 0.0]
+    return corner_s, level
+
+
+def _check_times(
+    state: DeviceState, corner_s: FloatArray, level: FloatArray, sample_s: FloatArray
+) -> None:
+    for what, values in (("corner times", corner_s), ("levels", level), ("samples", sample_s)):
+        if not values.size or not np.isfinite(values).all():
+            raise StimulusError(f"An integration needs finite {what}, at least one.")
+    if np.any(np.diff(corner_s) < 0) or np.any(np.diff(sample_s) < 0):
+        raise StimulusError("Corner and sample times never decrease.")
+    if sample_s[0] < state.time_s:
+        raise StimulusError(
+            f"The device stands at {state.time_s} s; it cannot be sampled at {sample_s[0]} s."
+        )
+
+
+def _solution(
+    card: ModelCard,
+    p: FloatArray,
+    time_s: FloatArray,
+    source: FloatArray,
+    samples: FloatArray,
+    events: tuple[Event, ...],
+    n_steps: int,
+    state: DeviceState,
+    loading: Loading | None,
+    status: int,
+) -> Solution:
+    f, r, node_v = samples.T
+    x = np.clip(f + r, 0.0, 1.0)
+    resistance = card["r_on_ohm"] * x + card["r_off_ohm"] * np.expm1(
+        (1.0 - x) / card["lambda"]
+    ) / np.expm1(1.0 / card["lambda"])
+    if p[CIRCUIT] in (FIXTURE_STATIC, CURRENT_STATIC):
+        load = 1.0 / (1.0 / resistance + p[G_SHUNT])
+        share = load / (p[R_SERIES] + load) if p[CIRCUIT] == FIXTURE_STATIC else load
+        node_v = source * share
+    if card.circuit == "neuron":
+        memristor_a = (source - node_v) / resistance
+        output_v = output_voltage(card, time_s, node_v, loading)
+        output_a = (card["supply_v"] - output_v) / card["load_resistance_ohm"]
+    else:
+        memristor_a = node_v / resistance
+        output_v = output_a = np.zeros_like(time_s)
+    return Solution(
+        time_s=time_s,
+        input=source,
+        node_v=node_v,
+        f=f,
+        r=r,
+        memristor_a=memristor_a,
+        output_v=output_v,
+        output_a=output_a,
+        events=events,
+        outcome=_outcome(card, events, float(node_v[-1]), float(time_s[-1]), status),
+        n_steps=n_steps,
+        state=state,
+    )
+
+
+def _outcome(
+    card: ModelCard, events: tuple[Event, ...], last_v: float, end_s: float, status: int
+) -> Outcome:
+    if status != DONE:
+        return Outcome.NOT_CONVERGED
+    kind = "spike" if card.circuit == "neuron" else "on"
+    times_s = [event.time_s for event in events if event.kind == kind]
+    if not times_s:
+        return Outcome.DID_NOT_FIRE
+    if card.circuit == "neuron" and last_v > REARM * SPIKE_GATE_V:
+        decay_s = card["gate_capacitance_f"] * card["control_resistance_ohm"]
+        if end_s - times_s[-1] > 10 * decay_s:
+            return Outcome.LATCHED
+    return Outcome.OK
+
+
+def _trace(card: ModelCard, solution: Solution, start_s: float, interval_s: float) -> Trace:
+    current_driven = card.drive == "current"
+    channels = {
+        "input": Channel(
+            solution.input,
+            "current" if current_driven else "voltage",
+            "A" if current_driven else "V",
+        ),
+        "node": Channel(solution.node_v, "voltage", "V"),
+        "memristor": Channel(solution.memristor_a, "current", "A"),
+        "f": Channel(np.ascontiguousarray(solution.f), "filament", "1"),
+        "r": Channel(np.ascontiguousarray(solution.r), "residue", "1"),
+    }
+    if card.circuit == "neuron":
+        channels["output"] = Channel(solution.output_v, "voltage", "V")
+    return Trace(channels, start_s=start_s, interval_s=interval_s)
+
+
+def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:
+    """Split the energy of the record by element, in joule.
+
+    Input side from the integrator's own quadrature; the output branch by trapezoid on the samples.
+    """
+    y = solution.state.y
+    energy: dict[str, Any] = {
+        "source": y[E_SOURCE],
+        "memristor": y[E_MEMRISTOR],
+        "resistors": y[E_RESISTOR],
+    }
+    if card.circuit == "neuron":
+        energy["stored"] = 0.5 * card["gate_capacitance_f"] * y[V] ** 2
+        time_s, load_a = solution.time_s, solution.output_a
+        energy["supply"] = card["supply_v"] * np.trapezoid(load_a, time_s)
+        energy["load"] = card["load_resistance_ohm"] * np.trapezoid(load_a**2, time_s)
+        energy["transistor"] = np.trapezoid(load_a * solution.output_v, time_s)
+    return {name: float(value) for name, value in energy.items()}
+
+
+def hazard_integral(solution: Solution) -> float:
+    """Return the accumulated hazard, kappa times the integral of f^m, of a run without jumps."""
+    return float(solution.state.y[HAZARD])
