@@ -134,7 +134,7 @@ def slope(y, u, du, is_sliding, p, dy):
         return
     i_node = i + v * p[G_SHUNT]
     dy[E_RESISTOR] = v * v * p[G_SHUNT]
-    if kind == CURRENT or kind == CURRENT_STATIC:
+    if kind in (CURRENT, CURRENT_STATIC):
         dy[V] = (u - i_node) / p[C_NODE] if kind == CURRENT else 0.0
         dy[E_SOURCE] = u * v
         return

@@ -35,10 +35,7 @@ class Loading:
 def _interpolation(z):
     """Return F(z) of equation (9) and its derivative."""
     half = z / (2.0 * THERMAL_VOLTAGE_V)
-    if half > 40.0:
-        root = half
-    else:
-        root = log1p(exp(half))
+    root = half if half > 40.0 else log1p(exp(half))
     logistic = 1.0 / (1.0 + exp(-half)) if half > -700.0 else 0.0
     return root * root, root * logistic / THERMAL_VOLTAGE_V
 

@@ -239,7 +239,7 @@ def simulate(
         raise StimulusError(f"Noise is one of {', '.join(NOISES)}, not {noise!r}.")
     interval_s = interval_s or stimulus.duration_s / 10_000
     count = round((stimulus.duration_s - start_s) / interval_s)
-    time_s = start_s + np.arange(count) * interval_s
+    time_s = np.asarray(start_s + np.arange(count) * interval_s)
     corner_s, level = _closed(*stimulus.breakpoints())
     state = replace(resting(card, seed, device, trial), time_s=start_s)
     solution = advance(

@@ -1,0 +1,90 @@
+"""Small-sample estimates with their standard errors, shared by the properties."""
+
+from __future__ import annotations
+
+from math import exp, nan, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def proportion(k: int, n: int) -> tuple[float, float]:
+    """Return k / n and a standard error that stays positive at 0 and n (Agresti-Coull, z = 1)."""
+    share = (k + 0.5) / (n + 1)
+    return k / n, sqrt(share * (1 - share) / (n + 1))
+
+
+def log_mean(values: ArrayLike) -> tuple[float, float]:
+    """Return the geometric mean of positive values and its standard error; NaN error if one."""
+    logs = np.log(np.asarray(values, dtype=np.float64))
+    mean = exp(float(logs.mean()))
+    error = float(logs.std(ddof=1)) / sqrt(logs.size) if logs.size > 1 else nan
+    return mean, mean * error
+
+
+def log_spread(values: ArrayLike) -> tuple[float, float]:
+    """Return the standard deviation of the logarithms and its standard error.
+
+    The error follows from the sample kurtosis k: ``sd sqrt((k - 1) / (4 n))``, with k of the
+    normal law as the least, since small samples understate it.
+    """
+    logs = np.log(np.asarray(values, dtype=np.float64))
+    spread = float(logs.std(ddof=1))
+    if spread == 0.0:
+        return 0.0, 0.0
+    kurtosis = float(np.mean((logs - logs.mean()) ** 4) / logs.var() ** 2)
+    return spread, spread * sqrt((max(kurtosis, 3.0) - 1) / (4 * logs.size))
+
+
+def logistic_fit(
+    x: ArrayLike, fired: ArrayLike
+) -> tuple[float, float, float, float] | None:
+    """Fit P(fire) = 1 / (1 + exp(-(x - x50) / width)) to single trials.
+
+    Penalised by Jeffreys' prior (Firth, Biometrika 80, 27 (1993)), so that separated data - a
+    step without overlap - give a finite width and an honest error.
+
+    Parameters
+    ----------
+    x : (n,) array_like
+    fired : (n,) array_like of bool
+
+    Returns
+    -------
+    x50, its standard error, width, its standard error; None without both outcomes at two levels,
+    or if the iteration does not settle.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    y = np.asarray(fired, dtype=np.float64)
+    if y.size == 0 or y.min() == y.max() or x.min() == x.max():
+        return None
+    centre, scale = float(x.mean()), float(x.std())
+    design = np.column_stack([np.ones_like(x), (x - centre) / scale])
+    theta = np.zeros(2)
+    for _ in range(200):
+        p = 1.0 / (1.0 + np.exp(-design @ theta))
+        weight = p * (1.0 - p)
+        information = design.T @ (weight[:, None] * design)
+        covariance = np.linalg.pinv(information)
+        leverage = weight * np.einsum("ij,jk,ik->i", design, covariance, design)
+        score = design.T @ (y - p + leverage * (0.5 - p))
+        step = covariance @ score
+        step *= min(1.0, 2.0 / float(np.abs(step).max()))
+        theta = theta + step
+        if float(np.abs(step).max()) < 1e-9:
+            break
+    else:
+        return None
+    if theta[1] <= 0:
+        return None
+    x50 = centre - scale * theta[0] / theta[1]
+    slope = np.array([-1.0, theta[0] / theta[1]]) * scale / theta[1]
+    width = scale / theta[1]
+    return (
+        float(x50),
+        sqrt(float(slope @ covariance @ slope)),
+        float(width),
+        float(width / theta[1] * sqrt(covariance[1, 1])),
+    )

@@ -1,0 +1,54 @@
+"""Stochasticity: the spread of the latency, and its atom of trials without a jump."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from labbench.features.feature import Feature, Response
+from labbench.features.pulses import grouped, readings_of_trains
+from labbench.features.statistics import log_mean, log_spread, proportion
+
+VERSION = "1"
+
+FEWEST_TRIALS = 20
+# Trials this close above the shortest latency form the atom: several times the timing jitter,
+# far less than what one jump adds.
+ATOM_WINDOW = 0.008
+FEWEST_IN_ATOM = 3
+
+
+def stochasticity(responses: Sequence[Response]) -> list[Feature]:
+    """Return the latency's spread and atom at each amplitude of single pulses.
+
+    Parameters
+    ----------
+    responses : sequence of Response
+        To single pulses; amplitudes with fewer than 20 trials, or with trials that did not fire,
+        are passed over, since censored trials would narrow the spread.
+
+    Returns
+    -------
+    list of Feature
+        ``latency_spread`` (standard deviation of ln latency) and, where at least three trials
+        share the shortest latency, ``atom_fraction`` and ``atom_latency``.
+    """
+    features: list[Feature] = []
+    singles = readings_of_trains(responses, n_pulses=1)
+    for amplitude_v, trials in grouped(singles, "amplitude_v").items():
+        latencies = np.array([t[0].latency_s for t in trials if t[0].latency_s is not None])
+        if len(trials) < FEWEST_TRIALS or latencies.size < len(trials):
+            continue
+        n, at = latencies.size, {"amplitude_v": amplitude_v}
+        spread, error = log_spread(latencies)
+        features.append(Feature("latency_spread", spread, "1", error, n, at=at))
+        atom = latencies[latencies <= latencies.min() * (1 + ATOM_WINDOW)]
+        if atom.size >= FEWEST_IN_ATOM:
+            share, share_error = proportion(atom.size, n)
+            features.append(Feature("atom_fraction", share, "1", share_error, n, at=at))
+            where, where_error = log_mean(atom)
+            features.append(
+                Feature("atom_latency", where, "s", where_error, int(atom.size), at=at)
+            )
+    return features
