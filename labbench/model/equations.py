@@ -29,9 +29,9 @@ from __future__ import annotations
 from math import exp, expm1
 
 import numpy as np
-from numba import njit
 
 from labbench.model.card import ModelCard
+from labbench.model.compiled import compiled
 
 # Places in the state vector: three states, the accumulated hazard and three energies in J.
 F, R, V, HAZARD, E_SOURCE, E_MEMRISTOR, E_RESISTOR = range(7)
@@ -76,69 +76,65 @@ def pack(card: ModelCard, noise: str) -> np.ndarray:
     return p
 
 
-@njit(cache=True)
+@compiled
 def resistance(x, p):
     """Return R(x) in ohm, equation (5); x is clipped to 0..1."""
     x = min(max(x, 0.0), 1.0)
     return p[R_ON] * x + p[R_HRS] * (exp((1.0 - x) / p[LAMBDA]) - 1.0)
 
 
-@njit(cache=True)
-def device_voltage(y, u, p):
+@compiled
+def device_voltage(node_v, u, r_ohm, p):
     """Return the voltage across the memristor in volt; `u` is the source level in V or A."""
     kind = p[CIRCUIT]
     if kind == NEURON:
-        return u - y[V]
+        return u - node_v
     if kind == FIXTURE_STATIC:
-        load = 1.0 / (1.0 / resistance(y[F] + y[R], p) + p[G_SHUNT])
+        load = 1.0 / (1.0 / r_ohm + p[G_SHUNT])
         return u * load / (p[R_SERIES] + load)
     if kind == CURRENT_STATIC:
-        return u / (1.0 / resistance(y[F] + y[R], p) + p[G_SHUNT])
-    return y[V]
+        return u / (1.0 / r_ohm + p[G_SHUNT])
+    return node_v
 
 
-@njit(cache=True)
-def rates(y, v, p):
+@compiled
+def rates(f, r, v, p):
     """Return growth a and residue b in 1/s, equations (1) and (2)."""
-    f, r = y[F], y[R]
     gap = p[ALPHA] + max(1.0 - f - r, 0.0)
     a = min(p[MU] * max(v, 0.0) / gap - (p[GAMMA1] + p[BETA]) * f, p[RATE_MAX])
     if p[NOISE] == NOISE_MEAN:
-        a -= p[KAPPA] * p[ETA] * power(f, p[M]) * f
+        a -= p[ETA] * hazard(f, p) * f
     return a, p[BETA] * f - p[GAMMA2] * r
 
 
-@njit(cache=True)
-def power(f, m):
-    """Return f^m for f >= 0; the usual m = 2 without a call to pow."""
+@compiled
+def hazard(f, p):
+    """Return kappa f^m in 1/s, equation (6); the usual m = 2 without a call to pow."""
     f = max(f, 0.0)
-    return f * f if m == 2.0 else f**m
+    return p[KAPPA] * (f * f if p[M] == 2.0 else f ** p[M])
 
 
-@njit(cache=True)
-def slope(y, u, du, is_sliding, p, dy):
-    """Fill `dy` with the time derivative of the state; `du` is the slope of the source."""
-    v = device_voltage(y, u, p)
-    a, b = rates(y, v, p)
-    dy[F] = -b if is_sliding else a
-    dy[R] = b
-    dy[HAZARD] = p[KAPPA] * power(y[F], p[M])
-    i = v / resistance(y[F] + y[R], p)
+@compiled
+def slope(f, r, node_v, u, du, is_sliding, p):
+    """Return the time derivatives of (f, r, V), and the powers (source, memristor, resistors).
+
+    `u` is the level of the source and `du` its slope. Powers are in W, stored energy aside.
+    """
+    r_ohm = resistance(f + r, p)
+    v = device_voltage(node_v, u, r_ohm, p)
+    a, b = rates(f, r, v, p)
+    df = -b if is_sliding else a
+    i = v / r_ohm
     kind = p[CIRCUIT]
-    dy[E_MEMRISTOR] = v * i
     if kind == NEURON:
         cp = p[C_PARALLEL]
-        dy[V] = (i - y[V] * p[G_SHUNT] + cp * du) / (p[C_NODE] + cp)
-        dy[E_SOURCE] = u * (i + cp * (du - dy[V]))
-        dy[E_RESISTOR] = y[V] * y[V] * p[G_SHUNT]
-        return
+        dv = (i - node_v * p[G_SHUNT] + cp * du) / (p[C_NODE] + cp)
+        return df, b, dv, u * (i + cp * (du - dv)), v * i, node_v * node_v * p[G_SHUNT]
     i_node = i + v * p[G_SHUNT]
-    dy[E_RESISTOR] = v * v * p[G_SHUNT]
+    resistors = v * v * p[G_SHUNT]
     if kind in (CURRENT, CURRENT_STATIC):
-        dy[V] = (u - i_node) / p[C_NODE] if kind == CURRENT else 0.0
-        dy[E_SOURCE] = u * v
-        return
+        dv = (u - i_node) / p[C_NODE] if kind == CURRENT else 0.0
+        return df, b, dv, u * v, v * i, resistors
     i_source = (u - v) / p[R_SERIES] if kind == FIXTURE else i_node
-    dy[V] = (i_source - i_node) / p[C_NODE] if kind == FIXTURE else 0.0
-    dy[E_SOURCE] = u * i_source
-    dy[E_RESISTOR] += i_source * i_source * p[R_SERIES]
+    dv = (i_source - i_node) / p[C_NODE] if kind == FIXTURE else 0.0
+    return df, b, dv, u * i_source, v * i, resistors + i_source * i_source * p[R_SERIES]

@@ -12,12 +12,15 @@ from __future__ import annotations
 from math import inf, sqrt
 
 import numpy as np
-from numba import njit
 
+from labbench.model.compiled import compiled
 from labbench.model.equations import (
     C_NODE,
     C_PARALLEL,
     CIRCUIT,
+    E_MEMRISTOR,
+    E_RESISTOR,
+    E_SOURCE,
     ETA,
     HAZARD,
     N_STATES,
@@ -26,7 +29,9 @@ from labbench.model.equations import (
     R,
     V,
     device_voltage,
+    hazard,
     rates,
+    resistance,
     slope,
 )
 from labbench.model.random import exponential
@@ -41,65 +46,101 @@ EVENT_NAMES = ("on", "off", "jump", "spike")
 REARM = 0.8
 _SMALLEST_STEP_S = 1e-15
 
-_C = np.array([0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0])
-_A = np.array(
-    [
-        [0, 0, 0, 0, 0, 0],
-        [1 / 5, 0, 0, 0, 0, 0],
-        [3 / 40, 9 / 40, 0, 0, 0, 0],
-        [44 / 45, -56 / 15, 32 / 9, 0, 0, 0],
-        [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729, 0, 0],
-        [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656, 0],
-        [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
-    ]
-)
-_E = np.array(
-    [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40],
-)
-_D = np.array(
-    [
-        -12715105075 / 11282082432,
-        0,
-        87487479700 / 32700410799,
-        -10690763975 / 1880347072,
-        701980252875 / 199316789632,
-        -1453857185 / 822651844,
-        69997945 / 29380423,
-    ]
-)
+
+@compiled
+def _step(y, u, du, h, is_sliding, p, k, y_new):
+    """Advance by one step of h.
+
+    `k[0]` holds the slope of (f, r, V) at the start, `k[6]` that at the end. Hazard and energies
+    do not feed back, so they take the method's quadrature only.
+    """
+    f, r, v = y[F], y[R], y[V]
+    q0 = _quadratures(y, u, du, is_sliding, p)
+    f1, r1, v1 = k[0, 0], k[0, 1], k[0, 2]
+    c = h / 5
+    f2, r2, v2, _, _, _ = slope(f + c * f1, r + c * r1, v + c * v1, u + du * c, du, is_sliding, p)
+    a1, a2 = h * 3 / 40, h * 9 / 40
+    fs, rs = f + a1 * f1 + a2 * f2, r + a1 * r1 + a2 * r2
+    f3, r3, v3, s3, m3, e3 = slope(
+        fs, rs, v + a1 * v1 + a2 * v2, u + du * h * 3 / 10, du, is_sliding, p
+    )
+    h3 = hazard(fs, p)
+    a1, a2, a3 = h * 44 / 45, -h * 56 / 15, h * 32 / 9
+    fs, rs = f + a1 * f1 + a2 * f2 + a3 * f3, r + a1 * r1 + a2 * r2 + a3 * r3
+    f4, r4, v4, s4, m4, e4 = slope(
+        fs, rs, v + a1 * v1 + a2 * v2 + a3 * v3, u + du * h * 4 / 5, du, is_sliding, p
+    )
+    h4 = hazard(fs, p)
+    a1, a2, a3, a4 = h * 19372 / 6561, -h * 25360 / 2187, h * 64448 / 6561, -h * 212 / 729
+    fs = f + a1 * f1 + a2 * f2 + a3 * f3 + a4 * f4
+    rs = r + a1 * r1 + a2 * r2 + a3 * r3 + a4 * r4
+    f5, r5, v5, s5, m5, e5 = slope(
+        fs, rs, v + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4, u + du * h * 8 / 9, du, is_sliding, p
+    )
+    h5 = hazard(fs, p)
+    a1, a2, a3 = h * 9017 / 3168, -h * 355 / 33, h * 46732 / 5247
+    a4, a5 = h * 49 / 176, -h * 5103 / 18656
+    fs = f + a1 * f1 + a2 * f2 + a3 * f3 + a4 * f4 + a5 * f5
+    rs = r + a1 * r1 + a2 * r2 + a3 * r3 + a4 * r4 + a5 * r5
+    f6, r6, v6, s6, m6, e6 = slope(
+        fs, rs, v + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5, u + du * h, du, is_sliding, p
+    )
+    h6 = hazard(fs, p)
+    b1, b3, b4 = h * 35 / 384, h * 500 / 1113, h * 125 / 192
+    b5, b6 = -h * 2187 / 6784, h * 11 / 84
+    y_new[F] = f + b1 * f1 + b3 * f3 + b4 * f4 + b5 * f5 + b6 * f6
+    y_new[R] = r + b1 * r1 + b3 * r3 + b4 * r4 + b5 * r5 + b6 * r6
+    y_new[V] = v + b1 * v1 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6
+    y_new[HAZARD] = y[HAZARD] + b1 * q0[0] + b3 * h3 + b4 * h4 + b5 * h5 + b6 * h6
+    y_new[E_SOURCE] = y[E_SOURCE] + b1 * q0[1] + b3 * s3 + b4 * s4 + b5 * s5 + b6 * s6
+    y_new[E_MEMRISTOR] = y[E_MEMRISTOR] + b1 * q0[2] + b3 * m3 + b4 * m4 + b5 * m5 + b6 * m6
+    y_new[E_RESISTOR] = y[E_RESISTOR] + b1 * q0[3] + b3 * e3 + b4 * e4 + b5 * e5 + b6 * e6
+    f7, r7, v7, _, _, _ = slope(y_new[F], y_new[R], y_new[V], u + du * h, du, is_sliding, p)
+    k[1, 0], k[1, 1], k[1, 2] = f2, r2, v2
+    k[2, 0], k[2, 1], k[2, 2] = f3, r3, v3
+    k[3, 0], k[3, 1], k[3, 2] = f4, r4, v4
+    k[4, 0], k[4, 1], k[4, 2] = f5, r5, v5
+    k[5, 0], k[5, 1], k[5, 2] = f6, r6, v6
+    k[6, 0], k[6, 1], k[6, 2] = f7, r7, v7
 
 
-@njit(cache=True)
-def _step(y, u, du, h, is_sliding, p, k, work, y_new):
-    """Advance by one step of h; `k[0]` holds the slope at the start, `k[6]` that at the end."""
-    for stage in range(1, 7):
-        for j in range(N_STATES):
-            total = 0.0
-            for i in range(stage):
-                total += _A[stage, i] * k[i, j]
-            work[j] = y[j] + h * total
-        slope(work, u + du * _C[stage] * h, du, is_sliding, p, k[stage])
-    y_new[:] = work
+@compiled
+def _quadratures(y, u, du, is_sliding, p):
+    """Return the hazard and the three powers at a state."""
+    _, _, _, source, memristor, resistors = slope(y[F], y[R], y[V], u, du, is_sliding, p)
+    return hazard(y[F], p), source, memristor, resistors
 
 
-@njit(cache=True)
+@compiled
+def _restart(y, u, du, is_sliding, p, k):
+    """Fill `k[0]` with the slope at a state that is new to the method."""
+    k[0, 0], k[0, 1], k[0, 2], _, _, _ = slope(y[F], y[R], y[V], u, du, is_sliding, p)
+
+
+@compiled
 def _error(y, y_new, k, h, rtol):
     """Return the error of f, r and V over its tolerance; at most 1 is good."""
     total = 0.0
-    for j in (F, R, V):
-        estimate = 0.0
-        for i in range(7):
-            estimate += _E[i] * k[i, j]
+    for j in range(3):
+        estimate = (
+            71 / 57600 * k[0, j]
+            - 71 / 16695 * k[2, j]
+            + 71 / 1920 * k[3, j]
+            - 17253 / 339200 * k[4, j]
+            + 22 / 525 * k[5, j]
+            - 1 / 40 * k[6, j]
+        )
         scale = rtol * (1e-2 + max(abs(y[j]), abs(y_new[j])))
         total += (h * estimate / scale) ** 2
     return sqrt(total / 3.0)
 
 
-@njit(cache=True)
+@compiled
 def _event_value(y, u, is_sliding, target, p):
     """Return (largest event function, its kind); positive once the event has happened."""
-    a, b = rates(y, device_voltage(y, u, p), p)
     if is_sliding:
+        v = device_voltage(y[V], u, resistance(y[F] + y[R], p), p)
+        a, b = rates(y[F], y[R], v, p)
         value, kind = -(a + b), OFF
     else:
         value, kind = y[F] + y[R] - 1.0, ON
@@ -108,16 +149,15 @@ def _event_value(y, u, is_sliding, target, p):
     return value, kind
 
 
-@njit(cache=True)
-def _locate(y, u, du, h, is_sliding, target, p, k, work, y_new):
+@compiled
+def _locate(y, u, du, h, is_sliding, target, p, k, y_new):
     """Shorten the step to the first event in it; return (step, kind of event).
 
     False position with the Illinois weighting, a bisection every third try.
     """
     low, high = 0.0, h
-    g_low = _event_value(y, u, is_sliding, target, p)[0]
+    g_low = min(_event_value(y, u, is_sliding, target, p)[0], 0.0)
     g_high, kind = _event_value(y_new, u + du * h, is_sliding, target, p)
-    g_low = min(g_low, 0.0)
     for attempt in range(80):
         if high - low <= 1e-13 or high - low <= 1e-12 * h:
             break
@@ -125,7 +165,7 @@ def _locate(y, u, du, h, is_sliding, target, p, k, work, y_new):
             middle = 0.5 * (low + high)
         else:
             middle = low + (high - low) * g_low / (g_low - g_high)
-        _step(y, u, du, middle, is_sliding, p, k, work, y_new)
+        _step(y, u, du, middle, is_sliding, p, k, y_new)
         g, what = _event_value(y_new, u + du * middle, is_sliding, target, p)
         if g > 0.0:
             high, g_high, kind = middle, g, what
@@ -133,39 +173,50 @@ def _locate(y, u, du, h, is_sliding, target, p, k, work, y_new):
         else:
             low, g_low = middle, g
             g_high *= 0.5
-    _step(y, u, du, high, is_sliding, p, k, work, y_new)
+    _step(y, u, du, high, is_sliding, p, k, y_new)
     return high, kind
 
 
-@njit(cache=True)
-def _interpolate(y, y_new, k, h, theta, j):
-    """Return component j inside the last step, at fraction theta of it."""
-    difference = y_new[j] - y[j]
-    spline = h * k[0, j] - difference
-    last = 0.0
-    for i in range(7):
-        last += _D[i] * k[i, j]
+@compiled
+def _interpolant(y, y_new, k, h, dense):
+    """Fill `dense` (4, 3) with the coefficients of the last step's interpolant."""
+    for j in range(3):
+        difference = y_new[j] - y[j]
+        dense[0, j] = difference
+        dense[1, j] = h * k[0, j] - difference
+        dense[2, j] = difference - h * k[6, j] - dense[1, j]
+        dense[3, j] = h * (
+            -12715105075 / 11282082432 * k[0, j]
+            + 87487479700 / 32700410799 * k[2, j]
+            - 10690763975 / 1880347072 * k[3, j]
+            + 701980252875 / 199316789632 * k[4, j]
+            - 1453857185 / 822651844 * k[5, j]
+            + 69997945 / 29380423 * k[6, j]
+        )
+
+
+@compiled
+def _inside(y, dense, theta, j):
+    """Return component j at fraction theta of the last step."""
     rest = 1.0 - theta
-    return y[j] + theta * (
-        difference + rest * (spline + theta * (difference - h * k[6, j] - spline + rest * h * last))
-    )
+    inner = dense[2, j] + rest * dense[3, j]
+    return y[j] + theta * (dense[0, j] + rest * (dense[1, j] + theta * inner))
 
 
-@njit(cache=True)
-def _crossing(y, y_new, k, h, level):
-    """Return the fraction of the step at which V crosses `level`, by bisection."""
+@compiled
+def _crossing(y, dense, level):
+    """Return the fraction of the last step at which V rises through `level`, by bisection."""
     low, high = 0.0, 1.0
-    rises = y_new[V] > y[V]
     for _ in range(50):
         middle = 0.5 * (low + high)
-        if (_interpolate(y, y_new, k, h, middle, V) >= level) == rises:
+        if _inside(y, dense, middle, V) >= level:
             high = middle
         else:
             low = middle
     return high
 
 
-@njit(cache=True)
+@compiled
 def integrate(
     p, y, flags, target, key, draws, t, corner_s, level, sample_s, samples, event_s, event_kind,
     threshold_v, rtol, max_steps,
@@ -201,8 +252,8 @@ def integrate(
     -------
     status, number of events, number of steps, target, draws
     """
-    k = np.empty((7, N_STATES))
-    work = np.empty(N_STATES)
+    k = np.empty((7, 3))
+    dense = np.empty((4, 3))
     y_new = np.empty(N_STATES)
     is_sliding, is_armed = flags[0] == 1, flags[1] == 1
     n_events = n_steps = j_sample = 0
@@ -224,15 +275,13 @@ def integrate(
             u_start = level[corner - 1] + du * (t - corner_s[corner - 1])
         t_start = t
         h = min(h, 1e-6)
-        if is_sliding:
-            a, b = rates(y, device_voltage(y, u_start, p), p)
-            if a + b <= 0.0:
-                is_sliding = False
-                if n_events == event_s.size:
-                    return EVENTS_FULL, n_events, n_steps, target, draws
-                event_s[n_events], event_kind[n_events] = t, OFF
-                n_events += 1
-        slope(y, u_start, du, is_sliding, p, k[0])
+        if is_sliding and _event_value(y, u_start, is_sliding, inf, p)[0] >= 0.0:
+            is_sliding = False
+            if n_events == event_s.size:
+                return EVENTS_FULL, n_events, n_steps, target, draws
+            event_s[n_events], event_kind[n_events] = t, OFF
+            n_events += 1
+        _restart(y, u_start, du, is_sliding, p, k)
         while t < t_next:
             if n_steps >= max_steps or h < _SMALLEST_STEP_S:
                 return TOO_MANY_STEPS, n_events, n_steps, target, draws
@@ -241,7 +290,7 @@ def integrate(
             left = t_next - t
             trial = left if h >= left else (0.5 * left if 2.0 * h > left else h)
             u = u_start + du * (t - t_start)
-            _step(y, u, du, trial, is_sliding, p, k, work, y_new)
+            _step(y, u, du, trial, is_sliding, p, k, y_new)
             error = _error(y, y_new, k, trial, rtol)
             if not error <= 1.0:
                 h = trial * max(0.2, 0.9 * error**-0.2) if error < inf else 0.1 * trial
@@ -252,19 +301,23 @@ def integrate(
             kind = -1
             if _event_value(y_new, u + du * trial, is_sliding, target, p)[0] > 0.0:
                 full = trial
-                trial, kind = _locate(y, u, du, trial, is_sliding, target, p, k, work, y_new)
+                trial, kind = _locate(y, u, du, trial, is_sliding, target, p, k, y_new)
                 h = max(0.05 * full, 1e-8)
             is_last = kind < 0 and trial == left
             t_new = t_next if is_last else t + trial
+            crosses = is_armed and y[V] < threshold_v <= y_new[V]
+            has_sample = j_sample < sample_s.size and sample_s[j_sample] <= t_new
+            if crosses or has_sample:
+                _interpolant(y, y_new, k, trial, dense)
             while j_sample < sample_s.size and sample_s[j_sample] <= t_new:
                 theta = min((sample_s[j_sample] - t) / trial, 1.0)
                 for j in range(3):
-                    samples[j_sample, j] = _interpolate(y, y_new, k, trial, theta, j)
+                    samples[j_sample, j] = _inside(y, dense, theta, j)
                 j_sample += 1
             if n_events + 2 > event_s.size:
                 return EVENTS_FULL, n_events, n_steps, target, draws
-            if is_armed and y[V] < threshold_v <= y_new[V]:
-                event_s[n_events] = t + trial * _crossing(y, y_new, k, trial, threshold_v)
+            if crosses:
+                event_s[n_events] = t + trial * _crossing(y, dense, threshold_v)
                 event_kind[n_events] = SPIKE
                 n_events += 1
                 is_armed = False
@@ -285,7 +338,7 @@ def integrate(
                     # On the slide s is 1 by definition, not by the accuracy of the root.
                     y[R] = 1.0 - y[F]
                     is_sliding = kind == ON
-                slope(y, u_start + du * (t - t_start), du, is_sliding, p, k[0])
+                _restart(y, u_start + du * (t - t_start), du, is_sliding, p, k)
             else:
                 k[0, :] = k[6]
         corner = np.searchsorted(corner_s, t, side="right")
@@ -297,7 +350,7 @@ def integrate(
     return DONE, n_events, n_steps, target, draws
 
 
-@njit(cache=True)
+@compiled
 def _coupled(step, p):
     if p[CIRCUIT] != NEURON:
         return 0.0

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from math import exp, inf, log1p
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from labbench.model.card import ModelCard
+from labbench.model.compiled import compiled
 
 THERMAL_VOLTAGE_V = 25.85e-3
 
@@ -31,7 +31,7 @@ class Loading:
     capacitance_f: float = 0.0
 
 
-@njit(cache=True)
+@compiled
 def _interpolation(z):
     """Return F(z) of equation (9) and its derivative."""
     half = z / (2.0 * THERMAL_VOLTAGE_V)
@@ -40,7 +40,7 @@ def _interpolation(z):
     return root * root, root * logistic / THERMAL_VOLTAGE_V
 
 
-@njit(cache=True)
+@compiled
 def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
     """Fill `out` with the drain voltage for each gate voltage, equation (10), by safe Newton."""
     scale = 2.0 * n * kp * THERMAL_VOLTAGE_V**2
@@ -68,7 +68,7 @@ def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
         guess = v
 
 
-@njit(cache=True)
+@compiled
 def _low_pass(time_s, level, tau_s, out):
     """Fill `out` with the exact first-order response to the linear interpolation of `level`."""
     out[0] = level[0]

@@ -10,21 +10,22 @@ from __future__ import annotations
 from math import log
 
 import numpy as np
-from numba import njit
+
+from labbench.model.compiled import compiled
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-@njit(cache=True, inline="always")
+@compiled
 def _mix(z):
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True)
+@compiled
 def stream_key(seed, device, trial):
     """Return the uint64 key of the stream of one (seed, device, trial)."""
     key = _mix(np.uint64(seed) + _GOLDEN)
@@ -32,14 +33,14 @@ def stream_key(seed, device, trial):
     return _mix(key ^ (np.uint64(trial) + np.uint64(3) * _GOLDEN))
 
 
-@njit(cache=True)
+@compiled
 def uniform(key, draw):
     """Return draw number `draw` of a stream, uniform on (0, 1)."""
     bits = _mix(key + (np.uint64(draw) + np.uint64(1)) * _GOLDEN) >> np.uint64(11)
     return (np.float64(bits) + 0.5) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True)
+@compiled
 def exponential(key, draw):
     """Return draw number `draw` of a stream, exponential with mean 1."""
     return -log(uniform(key, draw))
