@@ -1,1 +1,32 @@
 """One pymeasure Procedure per file, named after what it measures; base.py holds what they share."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from labbench.errors import SettingError
+from procedures.base import NeuronProcedure, configure, settings_of
+from procedures.refractory_period import RefractoryPeriod
+from procedures.threshold_firing import ThresholdFiring
+
+# By their stable names, which the store keeps.
+PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
+    {procedure.name: procedure for procedure in (ThresholdFiring, RefractoryPeriod)}
+)
+
+
+def find_procedure(name: str) -> type[NeuronProcedure]:
+    """Return a procedure by its stable name.
+
+    Raises
+    ------
+    SettingError
+        If there is none of that name.
+    """
+    try:
+        return PROCEDURES[name]
+    except KeyError:
+        known = ", ".join(PROCEDURES)
+        raise SettingError(f"There is no procedure {name!r}: known are {known}.") from None
+
+
+__all__ = ["PROCEDURES", "NeuronProcedure", "configure", "find_procedure", "settings_of"]

@@ -1,0 +1,69 @@
+"""Closed forms of the model: starting values for fits, and checks of the integrator."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+
+from labbench.model.card import ModelCard
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+
+
+def threshold_voltage_v(card: ModelCard, residue: float = 0.0) -> float:
+    """Return the saddle-node threshold at a residue r, in volt.
+
+    ``V_th(r) = (gamma1 + beta) / mu ((1 + alpha - r) / 2)^2``; residue lowers it, which is the
+    intrinsic plasticity. Below it a long pulse may still fire, late, through the residue.
+    """
+    rate = (card["gamma1_per_s"] + card["beta_per_s"]) / card["mu_per_v_s"]
+    return float(rate * ((1 + card["alpha"] - residue) / 2) ** 2)
+
+
+def hold_voltage_v(card: ModelCard, f: float, residue: float) -> float:
+    """Return the voltage below which a closed filament opens, in volt.
+
+    ``V_hold = alpha (gamma1 f + gamma2 r) / mu``, where the slide on s = 1 ends.
+    """
+    decay = card["gamma1_per_s"] * f + card["gamma2_per_s"] * residue
+    return float(card["alpha"] * decay / card["mu_per_v_s"])
+
+
+def sliding_point(card: ModelCard) -> tuple[float, float]:
+    """Return the fixed point (f, r) of a filament held closed: f = gamma2 / (beta + gamma2)."""
+    f = card["gamma2_per_s"] / (card["beta_per_s"] + card["gamma2_per_s"])
+    return f, 1.0 - f
+
+
+def switching_time_s(card: ModelCard, voltage_v: float) -> float:
+    """Return the time to close a filament from rest at constant voltage, without residue.
+
+    ``int_0^1 (alpha + 1 - f) df / (mu v - (gamma1 + beta) f (alpha + 1 - f))``, infinite at or
+    below the threshold.
+    """
+    if voltage_v <= threshold_voltage_v(card):
+        return float("inf")
+    f = 0.5 * (_NODES + 1.0)
+    gap = card["alpha"] + 1.0 - f
+    decay = card["gamma1_per_s"] + card["beta_per_s"]
+    rate = card["mu_per_v_s"] * voltage_v - decay * f * gap
+    return float(0.5 * np.sum(_WEIGHTS * gap / rate))
+
+
+def gate_rise_s(card: ModelCard, voltage_v: float, level_v: float) -> float:
+    """Return how long a closed filament takes to charge the gate to a level, in seconds."""
+    tau_s = card["r_on_ohm"] * card["gate_capacitance_f"]
+    return -tau_s * log(1.0 - level_v / voltage_v) if level_v < voltage_v else float("inf")
+
+
+def interval_s(card: ModelCard, voltage_v: float, residue: float = 0.0) -> float:
+    """Return about the time between spikes at constant voltage.
+
+    ``Rc Cg ln(u / (u - V_th(r)))``: the gate decays until the memristor sees its threshold again.
+    """
+    tau_s = card["control_resistance_ohm"] * card["gate_capacitance_f"]
+    threshold_v = threshold_voltage_v(card, residue)
+    if voltage_v <= threshold_v:
+        return float("inf")
+    return tau_s * log(voltage_v / (voltage_v - threshold_v))

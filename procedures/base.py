@@ -1,0 +1,222 @@
+"""What every procedure shares: settings, the loop from stimulus to response, the safe end.
+
+A procedure only says its settings (pymeasure Parameters with units and bounds), its stimuli, as a
+generator that yields a stimulus and is sent the response, and the properties it reports. Who
+answers is not its business: a bench of real or simulated instruments, or the model itself.
+
+Names and versions are a file format: the store keeps them, never an import path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from pymeasure.experiment import FloatParameter, IntegerParameter, Procedure
+
+from labbench.errors import SettingError
+from labbench.features import PulseReading, Response, read_pulses
+from labbench.stimulus import Pulse, PulseTrain, Stimulus
+
+Protocolled = Generator[Stimulus, Response, None]
+
+
+class Player(Protocol):
+    """Whoever answers a stimulus."""
+
+    def play(self, stimulus: Stimulus) -> Response:
+        """Apply a stimulus after its predecessor's rest and return what came back."""
+
+    def safe(self) -> None:
+        """Leave every output at zero and off."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a procedure, for people: name, unit, bounds and default."""
+
+    name: str
+    label: str
+    unit: str
+    default: float
+    lower: float
+    upper: float
+    is_whole: bool
+
+
+class NeuronProcedure(Procedure):
+    """A procedure that plays pulse trains to one neuron.
+
+    Subclasses set `name`, `version` and `properties`, declare settings and write `stimuli`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    properties: ClassVar[tuple[str, ...]]
+
+    DATA_COLUMNS: ClassVar[list[str]] = [
+        "Train",
+        "Pulse",
+        "Amplitude (V)",
+        "Width (s)",
+        "Fired",
+        "Latency (s)",
+    ]
+
+    # Set by whoever runs the procedure, before `startup`.
+    player: Player
+    record: Callable[[int, Response], None]
+
+    def stimuli(self) -> Protocolled:
+        """Yield stimuli, and be sent the response to each."""
+        raise NotImplementedError
+
+    def expected_count(self) -> int:
+        """Return about how many stimuli there will be, for the progress bar."""
+        raise NotImplementedError
+
+    def execute(self) -> None:
+        """Play the stimuli until they end or somebody asks to stop; record each response first."""
+        protocol, response, ordinal = self.stimuli(), None, 0
+        while not self.should_stop():
+            try:
+                stimulus = next(protocol) if response is None else protocol.send(response)
+            except StopIteration:
+                return
+            response = self.player.play(stimulus)
+            self.record(ordinal, response)
+            for reading in read_pulses(response):
+                self.emit("results", self._row(ordinal, reading))
+            ordinal += 1
+            self.emit("progress", min(100.0 * ordinal / self.expected_count(), 100.0))
+
+    def shutdown(self) -> None:
+        """Leave the bench safe, on every way out."""
+        if hasattr(self, "player"):
+            self.player.safe()
+
+    def _row(self, ordinal: int, reading: PulseReading) -> dict[str, float]:
+        latency_s = reading.latency_s
+        values = [
+            ordinal,
+            reading.index,
+            reading.pulse.amplitude_v,
+            reading.pulse.width_s,
+            float(reading.fired),
+            float("nan") if latency_s is None else latency_s,
+        ]
+        return dict(zip(self.DATA_COLUMNS, values, strict=True))
+
+
+def settings_of(procedure: type[NeuronProcedure]) -> tuple[Setting, ...]:
+    """Return the settings of a procedure, in the order of their declaration."""
+    parameters = {
+        name: value
+        for owner in reversed(procedure.__mro__)
+        for name, value in vars(owner).items()
+        if isinstance(value, FloatParameter | IntegerParameter)
+    }
+    return tuple(
+        Setting(
+            name=name,
+            label=parameter.name,
+            unit=parameter.units or "1",
+            default=parameter.default,
+            lower=parameter.minimum,
+            upper=parameter.maximum,
+            is_whole=isinstance(parameter, IntegerParameter),
+        )
+        for name, parameter in parameters.items()
+    )
+
+
+def configure(
+    procedure: type[NeuronProcedure], given: Mapping[str, str | float]
+) -> NeuronProcedure:
+    """Return a procedure with some settings changed.
+
+    Raises
+    ------
+    SettingError
+        If a setting is unknown, not a number or out of its bounds.
+    """
+    known = {setting.name: setting for setting in settings_of(procedure)}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise SettingError(
+            f"{procedure.name} has no setting {', '.join(unknown)}; it has {', '.join(known)}."
+        )
+    values: dict[str, float] = {}
+    for name, text in given.items():
+        setting = known[name]
+        try:
+            value = float(text)
+        except ValueError:
+            raise SettingError(
+                f"{procedure.name}: {name} must be a number in {setting.unit}, not {text!r}."
+            ) from None
+        if not setting.lower <= value <= setting.upper:
+            raise SettingError(
+                f"{procedure.name}: {name} = {value:g} {setting.unit} is out of its bounds, "
+                f"{setting.lower:g} to {setting.upper:g} {setting.unit}."
+            )
+        if setting.is_whole and value != int(value):
+            raise SettingError(f"{procedure.name}: {name} = {value:g} must be a whole number.")
+        values[name] = value
+    made = procedure()
+    made.set_parameters(values)
+    return made
+
+
+def search_threshold(
+    width_s: float, start_v: float, stop_v: float, rest_s: float, record_s: float
+) -> Generator[Stimulus, Response, float | None]:
+    """Climb from `start_v` in steps of 8 % until a single pulse fires; then once more to be sure.
+
+    Yields stimuli, and is sent their responses. Stops at the first amplitude at which two pulses
+    in a row fire, so that the device is never stressed far above its threshold.
+
+    Returns
+    -------
+    float or None
+        The amplitude in volt; None if nothing fired up to `stop_v`.
+    """
+    amplitude_v = start_v
+    while amplitude_v <= stop_v:
+        fired = True
+        for _ in range(2):
+            response = yield single_pulse(amplitude_v, width_s, rest_s, record_s)
+            fired = fired and read_pulses(response)[0].fired
+            if not fired:
+                break
+        if fired:
+            return amplitude_v
+        amplitude_v = on_grid(amplitude_v * 1.08)
+    return None
+
+
+def single_pulse(amplitude_v: float, width_s: float, rest_s: float, record_s: float) -> PulseTrain:
+    """Return one pulse, recorded for `record_s` after its end."""
+    pulse = Pulse(0.0, width_s, on_grid(amplitude_v))
+    return PulseTrain((pulse,), duration_s=pulse.end_s + record_s, rest_s=rest_s)
+
+
+def on_grid(amplitude_v: float) -> float:
+    """Round to a millivolt: a number that generator, record and simulation share exactly."""
+    return round(amplitude_v, 3)
+
+
+__all__ = [
+    "FloatParameter",
+    "IntegerParameter",
+    "NeuronProcedure",
+    "Player",
+    "Protocolled",
+    "Setting",
+    "configure",
+    "on_grid",
+    "search_threshold",
+    "settings_of",
+    "single_pulse",
+]
