@@ -204,6 +204,7 @@ def simulate(
     noise: str = "jumps",
     interval_s: float | None = None,
     start_s: float = 0.0,
+    sample_s: FloatArray | None = None,
     loading: Loading | None = None,
     rtol: float = 1e-5,
 ) -> Simulation:
@@ -220,6 +221,8 @@ def simulate(
         Sampling interval; a ten-thousandth of the record by default.
     start_s : float
         Start of the record, zero or negative (pre-trigger).
+    sample_s : (n,) float64 array, optional
+        Ascending sample times, instead of an even record.
     loading : Loading, optional
         The probe on the output.
     rtol : float
@@ -237,16 +240,21 @@ def simulate(
         )
     if noise not in NOISES:
         raise StimulusError(f"Noise is one of {', '.join(NOISES)}, not {noise!r}.")
-    interval_s = interval_s or stimulus.duration_s / 10_000
-    count = round((stimulus.duration_s - start_s) / interval_s)
-    time_s = np.asarray(start_s + np.arange(count) * interval_s)
+    if sample_s is None:
+        interval_s = interval_s or stimulus.duration_s / 10_000
+        count = round((stimulus.duration_s - start_s) / interval_s)
+        time_s = np.asarray(start_s + np.arange(count) * interval_s)
+        base: dict[str, Any] = {"start_s": start_s, "interval_s": interval_s}
+    else:
+        time_s, start_s = sample_s, min(float(sample_s[0]), 0.0)
+        base = {"uneven_time_s": sample_s}
     corner_s, level = _closed(*stimulus.breakpoints())
     state = replace(resting(card, seed, device, trial), time_s=start_s)
     solution = advance(
         card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
     )
     return Simulation(
-        trace=_trace(card, solution, start_s, interval_s),
+        trace=_trace(card, solution, base),
         solution=solution,
         energy_j=_energy(card, solution),
     )
@@ -335,7 +343,7 @@ def _outcome(
     return Outcome.OK
 
 
-def _trace(card: ModelCard, solution: Solution, start_s: float, interval_s: float) -> Trace:
+def _trace(card: ModelCard, solution: Solution, base: Mapping[str, Any]) -> Trace:
     current_driven = card.drive == "current"
     channels = {
         "input": Channel(
@@ -350,7 +358,7 @@ def _trace(card: ModelCard, solution: Solution, start_s: float, interval_s: floa
     }
     if card.circuit == "neuron":
         channels["output"] = Channel(solution.output_v, "voltage", "V")
-    return Trace(channels, start_s=start_s, interval_s=interval_s)
+    return Trace(channels, **base)
 
 
 def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:
