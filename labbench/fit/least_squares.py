@@ -144,7 +144,7 @@ def _minimize(
         theta = [values[f"p{i}"].value for i in range(len(freed))]
         card = start.with_values({n: exp(t) for n, t in zip(freed, theta, strict=True)})
         misfit = (data.predict(card) - data.measured) / data.sigma
-        return np.r_[misfit, [(theta[i] - centre) / sd for i, centre, sd in priors]]
+        return np.concatenate([misfit, [(theta[i] - centre) / sd for i, centre, sd in priors]])
 
     minimizer = lmfit.Minimizer(residual, parameters, scale_covar=False, nan_policy="raise")
     return minimizer.minimize(method="least_squares", diff_step=1e-3, x_scale=0.1, ftol=1e-8)
@@ -185,7 +185,7 @@ def _log_covariance(data: Dataset, card: ModelCard, freed: Mapping[str, Freed]) 
     jacobian = np.column_stack(columns)
     information = jacobian.T @ jacobian
     information += np.diag([1 / f.prior**2 if f.prior else 0.0 for f in freed.values()])
-    return INFLATION**2 * np.linalg.pinv(information)
+    return np.asarray(INFLATION**2 * np.linalg.pinv(information))
 
 
 def _judge(card: ModelCard, name: str, spread: float, freed: Freed) -> FittedParameter:

@@ -1,0 +1,14 @@
+"""Comparisons: measured against simulated behaviour, from the same stimuli."""
+
+from labbench.compare.properties import Comparison, Estimate, compare_responses, replay
+from labbench.compare.scorecard import ParameterRow, Scorecard, energy_per_spike
+
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "ParameterRow",
+    "Scorecard",
+    "compare_responses",
+    "energy_per_spike",
+    "replay",
+]

@@ -1,0 +1,6 @@
+"""Fits: from recordings to a model card with honest uncertainties."""
+
+from labbench.fit.neuron import fit_neuron
+from labbench.fit.result import FitResult, FittedParameter, Residual
+
+__all__ = ["FitResult", "FittedParameter", "Residual", "fit_neuron"]
