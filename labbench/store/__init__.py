@@ -1,0 +1,34 @@
+"""The store, the only room that knows SQL: a lab database of runs, results and model cards.
+
+`Store` is the door; `check` looks a database over, `upgrade` brings an old one up to date.
+"""
+
+from labbench.store.check import check
+from labbench.store.migrate import upgrade
+from labbench.store.records import (
+    CardRecord,
+    ComparisonRecord,
+    DeviceRecord,
+    FeatureRecord,
+    FitRecord,
+    InstrumentRecord,
+    PulseRow,
+    RunRecord,
+    SessionRecord,
+)
+from labbench.store.store import Store
+
+__all__ = [
+    "CardRecord",
+    "ComparisonRecord",
+    "DeviceRecord",
+    "FeatureRecord",
+    "FitRecord",
+    "InstrumentRecord",
+    "PulseRow",
+    "RunRecord",
+    "SessionRecord",
+    "Store",
+    "check",
+    "upgrade",
+]

@@ -1,0 +1,62 @@
+"""Look a whole database over for damage."""
+
+from __future__ import annotations
+
+import zlib
+
+from sqlalchemy import select
+
+from labbench.errors import StoreError
+from labbench.store import schema
+from labbench.store.engine import reading
+from labbench.store.responses import waveform_label
+from labbench.store.store import Store
+
+
+def check(store: Store) -> list[str]:
+    """Find what is damaged in a database.
+
+    Returns
+    -------
+    list of str
+        One line a problem: pages that SQLite cannot read, references to nothing, and samples
+        that do not fit their checksum. Empty if all is well.
+    """
+    problems = []
+    for look in (_pages, _references, _samples):
+        try:
+            problems += look(store)
+        except StoreError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _pages(store: Store) -> list[str]:
+    with reading(store.engine) as connection:
+        found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+    return [] if found == ["ok"] else [f"SQLite finds: {line}." for line in found]
+
+
+def _references(store: Store) -> list[str]:
+    with reading(store.engine) as connection:
+        found = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    return [f"Row {row[1]} of table {row[0]} refers to a missing {row[2]}." for row in found]
+
+
+def _samples(store: Store) -> list[str]:
+    table, stimulus, data = schema.waveform, schema.stimulus.c, schema.waveform_data.c
+    asked = (
+        select(table.c.id, table.c.channel, table.c.crc32, stimulus.ordinal, stimulus.run_id)
+        .join_from(table, schema.stimulus)
+        .order_by(table.c.id)
+    )
+    problems = []
+    with reading(store.engine) as connection:
+        for row in connection.execute(asked).all():
+            blob = connection.scalar(select(data.data).where(data.waveform_id == row.id))
+            label = waveform_label(row.id, row.channel, row.ordinal, row.run_id)
+            if blob is None:
+                problems.append(f"{label} has lost its samples.")
+            elif zlib.crc32(blob) != row.crc32:
+                problems.append(f"{label} does not fit its checksum.")
+    return problems

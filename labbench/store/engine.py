@@ -1,0 +1,187 @@
+"""Open a database file: what is checked first, its PRAGMAs, and how transactions begin.
+
+WAL lets readers and one writer work at once. A writer says BEGIN IMMEDIATE, because a reading
+transaction that turns into a writing one fails at once, without waiting its turn; readers say
+BEGIN. Compute outside of transactions: a long one starves the acquisition.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from labbench.errors import StoreError
+from labbench.store.document import from_json, to_json
+
+APPLICATION_ID = int.from_bytes(b"labb", "big")
+BUSY_S = 5
+_PAGE_BYTES = 16384
+_CHECKPOINT_PAGES = 4000  # 64 MB
+
+
+def file_path(path_or_url: str | Path) -> Path:
+    """Return the file that a path or an ``sqlite:///`` URL means."""
+    text = str(path_or_url)
+    if "://" not in text and text not in ("", ":memory:"):
+        return Path(text)
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        raise StoreError(
+            f"A lab database is an SQLite file, not {text!r}: give a path or sqlite:///PATH."
+        )
+    return Path(str(url.database))
+
+
+def prepare_file(path: Path, create: bool) -> bool:
+    """Check that a file is a lab database, before anything touches it, or create an empty one.
+
+    Returns
+    -------
+    bool
+        Whether this call created the file.
+
+    Raises
+    ------
+    StoreError
+        If there is something else at that place, or nothing and `create` is false.
+    """
+    try:
+        if path.is_dir():
+            raise StoreError(f"A database was asked at {path}, a folder: name a file in it.")
+        if not path.parent.is_dir():
+            raise StoreError(
+                f"A database was asked at {path}, but there is no folder {path.parent}: create it "
+                "or correct the path."
+            )
+        if not path.exists():
+            if not create:
+                raise StoreError(f"There is no database at {path}: correct the path or create it.")
+            with path.open("xb"):
+                pass
+            _mark_as_ours(path)
+            return True
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileExistsError:
+        return False  # somebody else has just begun to create it
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"The database {path} cannot be used: {error}.") from error
+    _check_header(path, header, create)
+    return False
+
+
+def _check_header(path: Path, header: bytes, create: bool) -> None:
+    if not header:
+        if not create:
+            raise StoreError(
+                f"The file {path} is empty: correct the path, or remove and create it."
+            )
+        _mark_as_ours(path)
+    elif not header.startswith(b"SQLite format 3\0"):
+        raise StoreError(f"The file {path} is not an SQLite database: correct the path.")
+    elif int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise StoreError(
+            f"The file {path} is an SQLite database of another programme: correct the path."
+        )
+
+
+def _mark_as_ours(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+
+def remove_file(path: Path) -> None:
+    """Remove a database and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def make_engine(path: Path, durable: bool) -> Engine:
+    """Return an engine on a prepared file.
+
+    Parameters
+    ----------
+    path : Path
+    durable : bool
+        Whether every commit waits for the disk; without, the last commits before a power loss
+        may be gone, but a killed process loses nothing.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        json_serializer=to_json,
+        json_deserializer=from_json,
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's "begin" below is the only one to begin
+        connection.execute(f"PRAGMA busy_timeout={BUSY_S * 1000}")
+        (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        if journal != "wal":
+            raise StoreError(
+                f"The database {path} cannot be shared between programmes where it lies (journal "
+                f"{journal!r}): move it to a disk of this computer."
+            )
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Read in one snapshot of the database."""
+    with plain_errors(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Write everything in the block, or nothing if it raises."""
+    with plain_errors(engine), engine.connect() as connection:
+        connection.execution_options(writes=True)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def plain_errors(engine: Engine) -> Iterator[None]:
+    """Raise what SQLite and SQLAlchemy complain about as one clear StoreError."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreError(_explain(engine.url.database, error)) from error
+
+
+def _explain(path: str | None, error: Exception) -> str:
+    cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    if isinstance(error, IntegrityError):
+        if "FOREIGN KEY" in cause:
+            cause = "it refers to something that is not stored"
+        return f"The database {path} refused a record ({cause}); nothing of it was stored."
+    if "locked" in cause:
+        return f"The database {path} was busy for {BUSY_S} s: try again when it is less used."
+    if "disk is full" in cause:
+        return (
+            f"No space is left for the database {path}; nothing of this record was stored, and all "
+            "before it is safe: free some space and go on."
+        )
+    if "malformed" in cause or "not a database" in cause:
+        return f"The database {path} is damaged ({cause}): restore it from a backup."
+    return f"The database {path} cannot be used: {cause}."

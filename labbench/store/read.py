@@ -1,0 +1,215 @@
+"""What is found in the store: each function reads within the snapshot of its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import nan
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, select
+
+from labbench.errors import NotFoundError
+from labbench.features import Feature, Outcome
+from labbench.model.card import card_from_dict
+from labbench.store import schema
+from labbench.store.records import (
+    CardRecord,
+    ComparisonRecord,
+    DeviceRecord,
+    FeatureRecord,
+    FitRecord,
+    InstrumentRecord,
+    RunRecord,
+    SessionRecord,
+)
+
+
+def devices(connection: Connection) -> list[DeviceRecord]:
+    """See `Store.devices`."""
+    rows = connection.execute(select(schema.device).order_by(schema.device.c.name))
+    return [DeviceRecord(**row) for row in rows.mappings()]
+
+
+def require_device(connection: Connection, name: str) -> None:
+    """Raise NotFoundError, naming the devices that there are, if one is not there."""
+    known = [device.name for device in devices(connection)]
+    if name not in known:
+        raise NotFoundError(f"There is no device {name!r} in this database; {_list(known)}.")
+
+
+def session(connection: Connection, session_id: int) -> SessionRecord:
+    """See `Store.session`."""
+    states = schema.instrument_state
+    row = _row(connection, schema.session, session_id, "session")
+    found = connection.execute(
+        select(
+            states.c.role,
+            states.c.resource,
+            states.c.driver,
+            states.c.idn,
+            states.c.settings,
+            states.c.taken_at,
+        )
+        .where(states.c.session_id == int(session_id))
+        .order_by(states.c.id)
+    )
+    instruments = tuple(InstrumentRecord(**state) for state in found.mappings())
+    return SessionRecord(**row, instruments=instruments)
+
+
+def runs(
+    connection: Connection, device: str | None, procedure: str | None, state: str | None
+) -> list[RunRecord]:
+    """See `Store.runs`."""
+    if device is not None:
+        require_device(connection, device)
+    run = schema.run.c
+    asked = (
+        select(
+            run.id,
+            run.session_id,
+            schema.device.c.name.label("device"),
+            run.procedure,
+            run.procedure_version,
+            run.settings,
+            run.seed,
+            schema.session.c.simulated,
+            run.state,
+            run.started_at,
+            run.ended_at,
+            run.error,
+            run.source_sha256,
+        )
+        .join_from(schema.run, schema.device)
+        .join(schema.session)
+        .order_by(run.id)
+    )
+    for column, wanted in (
+        (schema.device.c.name, device),
+        (run.procedure, procedure),
+        (run.state, state),
+    ):
+        if wanted is not None:
+            asked = asked.where(column == wanted)
+    return [RunRecord(**row) for row in connection.execute(asked).mappings()]
+
+
+def run_row(connection: Connection, run_id: int) -> dict[str, Any]:
+    """Return all columns of a run."""
+    return _row(connection, schema.run, run_id, "run")
+
+
+def features(connection: Connection, device: str | None, run_id: int | None) -> list[FeatureRecord]:
+    """See `Store.features`."""
+    if device is not None:
+        require_device(connection, device)
+    if run_id is not None:
+        run_row(connection, run_id)
+    asked = (
+        select(schema.feature, schema.device.c.name.label("device"))
+        .join_from(schema.feature, schema.run)
+        .join(schema.device)
+        .order_by(schema.feature.c.id)
+    )
+    if device is not None:
+        asked = asked.where(schema.device.c.name == device)
+    if run_id is not None:
+        asked = asked.where(schema.feature.c.run_id == int(run_id))
+    return [
+        FeatureRecord(
+            run_id=row.run_id,
+            device=row.device,
+            property=row.property,
+            feature=Feature(
+                name=row.name,
+                value=nan if row.value is None else row.value,
+                unit=row.unit,
+                stderr=nan if row.stderr is None else row.stderr,
+                n=row.n,
+                outcome=Outcome(row.outcome),
+                at=row.at,
+                inferred=row.inferred,
+            ),
+            algorithm=row.algorithm,
+            algorithm_version=row.algorithm_version,
+            created_at=row.created_at,
+        )
+        for row in connection.execute(asked)
+    ]
+
+
+def cards(connection: Connection) -> list[CardRecord]:
+    """See `Store.cards`."""
+    rows = connection.execute(select(schema.model_card).order_by(schema.model_card.c.id))
+    return [
+        CardRecord(row.id, card_from_dict(row.document, name=row.name), row.created_at)
+        for row in rows
+    ]
+
+
+def card(connection: Connection, name_or_id: str | int) -> CardRecord:
+    """See `Store.card`."""
+    known = cards(connection)
+    for record in reversed(known):
+        if name_or_id in (record.id, record.card.name):
+            return record
+    names = [record.card.name for record in known]
+    raise NotFoundError(f"There is no model card {name_or_id!r} in this database; {_list(names)}.")
+
+
+def latest_fit(connection: Connection, device: str) -> FitRecord:
+    """See `Store.latest_fit`."""
+    require_device(connection, device)
+    of_device = (
+        select(schema.fit_input.c.fit_id)
+        .join_from(schema.fit_input, schema.run)
+        .join(schema.device)
+        .where(schema.device.c.name == device)
+    )
+    newest = select(schema.fit).where(schema.fit.c.id.in_(of_device))
+    row = _newest(connection, newest.order_by(schema.fit.c.id.desc()), f"fit of {device!r}")
+    inputs = select(schema.fit_input.c.run_id).where(schema.fit_input.c.fit_id == row["id"])
+    row["card_id"] = row.pop("model_card_id")
+    return FitRecord(**row, run_ids=tuple(sorted(connection.execute(inputs).scalars())))
+
+
+def latest_comparison(connection: Connection, device: str) -> ComparisonRecord:
+    """See `Store.latest_comparison`."""
+    require_device(connection, device)
+    table = schema.comparison.c
+    newest = (
+        select(
+            table.id,
+            schema.device.c.name.label("device"),
+            table.model_card_id.label("card_id"),
+            table.document,
+            table.created_at,
+        )
+        .join_from(schema.comparison, schema.device)
+        .where(schema.device.c.name == device)
+        .order_by(table.id.desc())
+    )
+    return ComparisonRecord(**_newest(connection, newest, f"comparison of {device!r}"))
+
+
+def _row(connection: Connection, table: Table, row_id: int, what: str) -> dict[str, Any]:
+    found = connection.execute(select(table).where(table.c.id == int(row_id))).mappings().first()
+    if found is None:
+        known = connection.execute(select(table.c.id).order_by(table.c.id)).scalars()
+        raise NotFoundError(f"There is no {what} {row_id} in this database; {_list(known)}.")
+    return dict(found)
+
+
+def _newest(connection: Connection, asked: Select[Any], what: str) -> dict[str, Any]:
+    found = connection.execute(asked.limit(1)).mappings().first()
+    if found is None:
+        raise NotFoundError(f"There is no {what} in this database yet: make one first.")
+    return dict(found)
+
+
+def _list(known: Iterable[object]) -> str:
+    names = [str(name) for name in known]
+    if not names:
+        return "it has none yet"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"it has {', '.join(names[:20])}{more}"

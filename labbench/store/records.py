@@ -1,0 +1,158 @@
+"""What is read from the store (and a pulse that is written): plain frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from labbench.features import Feature
+from labbench.model.card import ModelCard
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PulseRow:
+    """One pulse as applied, and what the device did.
+
+    Attributes
+    ----------
+    index : int
+        Place in its train, from zero.
+    start_s, width_s, amplitude_v : float
+    fired : bool or None
+        None where nobody looked.
+    latency_s : float or None
+        From the edge to the spike; None without a spike.
+    """
+
+    index: int
+    start_s: float
+    width_s: float
+    amplitude_v: float
+    fired: bool | None = None
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """A device; `kind` is "neuron", "memristor", "transistor" or "resistor"."""
+
+    id: int
+    name: str
+    kind: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class InstrumentRecord:
+    """An instrument as it was set in a session."""
+
+    role: str
+    resource: str
+    driver: str
+    idn: str
+    settings: Document
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """Who measured, where, with which programme, bench and instruments.
+
+    Attributes
+    ----------
+    git_commit : str or None
+        Ends in "-dirty" if the programme had changes that were not committed; None if it did not
+        run from a repository.
+    config : mapping
+        The bench description.
+    """
+
+    id: int
+    operator: str
+    host: str
+    started_at: datetime
+    labbench_version: str
+    python_version: str
+    package_versions: Mapping[str, str]
+    git_commit: str | None
+    config: Document
+    config_sha256: str
+    simulated: bool
+    instruments: tuple[InstrumentRecord, ...]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One execution of a procedure on one device.
+
+    Attributes
+    ----------
+    state : str
+        "planned", "running", "finished", "aborted", "failed" or "interrupted".
+    source_sha256 : str or None
+        Of the imported file, if the run was not measured here; its text is `Store.source`.
+    """
+
+    id: int
+    session_id: int
+    device: str
+    procedure: str
+    procedure_version: str
+    settings: Document
+    seed: int | None
+    simulated: bool
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+    source_sha256: str | None
+
+
+@dataclass(frozen=True)
+class FeatureRecord:
+    """A feature with the run, property and algorithm that it comes from."""
+
+    run_id: int
+    device: str
+    property: str
+    feature: Feature
+    algorithm: str
+    algorithm_version: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class CardRecord:
+    """A stored model card."""
+
+    id: int
+    card: ModelCard
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """A fit: the card it made, its status and result, and the runs that went in."""
+
+    id: int
+    card_id: int
+    status: str
+    document: Document
+    dataset_sha256: str
+    run_ids: tuple[int, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class ComparisonRecord:
+    """A device laid beside a card."""
+
+    id: int
+    device: str
+    card_id: int
+    document: Document
+    created_at: datetime

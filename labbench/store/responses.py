@@ -1,0 +1,184 @@
+"""Stimuli with what came back: one train is one record, as exact as it was delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, Row, insert, select
+
+from labbench.errors import StoreError
+from labbench.features import Response
+from labbench.stimulus import PulseTrain, stimulus_from_spec
+from labbench.store import schema
+from labbench.store.codec import Encoded, decode, encode
+from labbench.store.document import document_sha256
+from labbench.store.records import PulseRow
+from labbench.store.write import add_row, now, require_running
+from labbench.trace import Channel, Trace
+
+# An uneven time axis is kept as a waveform of this name.
+_TIME = "time"
+
+
+class Packed(NamedTuple):
+    """The specification of a stimulus, and each channel with its samples encoded."""
+
+    spec: Mapping[str, object]
+    waveforms: list[tuple[str, Channel, Encoded]]
+
+
+def pack(response: Response) -> Packed:
+    """Describe and encode a response: the slow part, to be done before the transaction."""
+    if _TIME in response.trace.channels:
+        raise StoreError(f"A channel cannot be stored as {_TIME!r}, the time axis: rename it.")
+    channels = _waveforms(response.trace).items()
+    waveforms = [(name, channel, encode(channel.raw)) for name, channel in channels]
+    return Packed(response.stimulus.to_spec(), waveforms)
+
+
+def _waveforms(trace: Trace) -> dict[str, Channel]:
+    """Return the channels and, if it is uneven, the time axis."""
+    if trace.uneven_time_s is None:
+        return dict(trace.channels)
+    time_s = np.asarray(trace.uneven_time_s, dtype=np.float64)
+    return {**trace.channels, _TIME: Channel(time_s, "time", "s")}
+
+
+def save(
+    connection: Connection,
+    run_id: int,
+    ordinal: int,
+    response: Response,
+    packed: Packed,
+    pulses: Sequence[PulseRow],
+) -> int:
+    """See `Store.save_response`."""
+    require_running(connection, run_id, "take another response")
+    stimulus, trace = response.stimulus, response.trace
+    stimulus_id = add_row(
+        connection,
+        schema.stimulus,
+        run_id=int(run_id),
+        ordinal=int(ordinal),
+        spec=packed.spec,
+        n_pulses=len(stimulus.pulses) if isinstance(stimulus, PulseTrain) else 0,
+        start_s=float(trace.start_s),
+        interval_s=_number(trace.interval_s),
+        notes=trace.notes,
+        created_at=now(),
+    )
+    _save_pulses(connection, stimulus_id, pulses)
+    for name, channel, encoded in packed.waveforms:
+        waveform_id = add_row(
+            connection,
+            schema.waveform,
+            stimulus_id=stimulus_id,
+            channel=name,
+            quantity=channel.quantity,
+            unit=channel.unit,
+            n=int(channel.raw.size),
+            dtype=encoded.dtype,
+            scale=float(channel.scale),
+            offset=float(channel.offset),
+            rail_low=_number(channel.rail_low),
+            rail_high=_number(channel.rail_high),
+            floor=_number(channel.floor),
+            codec=encoded.codec,
+            crc32=encoded.crc32,
+        )
+        connection.execute(
+            insert(schema.waveform_data).values(waveform_id=waveform_id, data=encoded.data)
+        )
+    return stimulus_id
+
+
+def _save_pulses(connection: Connection, stimulus_id: int, pulses: Sequence[PulseRow]) -> None:
+    # Driver-level: SQLAlchemy's own executemany takes twice as long for a train of pulses.
+    rows = [
+        (
+            stimulus_id,
+            int(pulse.index),
+            float(pulse.start_s),
+            float(pulse.width_s),
+            float(pulse.amplitude_v),
+            None if pulse.fired is None else bool(pulse.fired),
+            _number(pulse.latency_s),
+        )
+        for pulse in pulses
+    ]
+    if rows:
+        statement = str(insert(schema.pulse).compile(dialect=connection.dialect))
+        connection.exec_driver_sql(statement, rows)
+
+
+def read(connection: Connection, run_id: int) -> list[Response]:
+    """See `Store.responses`."""
+    table, samples = schema.waveform, schema.waveform_data
+    asked = (
+        select(schema.stimulus)
+        .where(schema.stimulus.c.run_id == int(run_id))
+        .order_by(schema.stimulus.c.ordinal)
+    )
+    responses = []
+    for stimulus in connection.execute(asked).all():
+        waveforms = connection.execute(
+            select(table, samples.c.data)
+            .join(samples, isouter=True)
+            .where(table.c.stimulus_id == stimulus.id)
+            .order_by(table.c.id)
+        )
+        channels = {row.channel: _channel(row, run_id, stimulus.ordinal) for row in waveforms}
+        time = channels.pop(_TIME, None)
+        trace = Trace(
+            channels,
+            start_s=stimulus.start_s,
+            interval_s=stimulus.interval_s,
+            uneven_time_s=None if time is None else time.raw,
+            notes=tuple(stimulus.notes),
+        )
+        responses.append(Response(stimulus_from_spec(stimulus.spec), trace))
+    return responses
+
+
+def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str:
+    """Return a hash of what a fit sees of a run; the same in every database that holds it."""
+    parts = sha256(document_sha256(settings).encode())
+    for response in responses:
+        trace = response.trace
+        for name, channel in _waveforms(trace).items():
+            unit = [name, channel.raw.dtype.name, channel.quantity, channel.unit]
+            scale = [channel.scale, channel.offset]
+            limits = [channel.rail_low, channel.rail_high, channel.floor]
+            parts.update(document_sha256([unit, scale, limits]).encode())
+            parts.update(np.ascontiguousarray(channel.raw).tobytes())
+        base = [response.stimulus.to_spec(), trace.start_s, trace.interval_s, trace.notes]
+        parts.update(document_sha256(base).encode())
+    return parts.hexdigest()
+
+
+def waveform_label(waveform_id: int, channel: str, ordinal: int, run_id: int) -> str:
+    """Return the words that find a waveform again."""
+    return f"Waveform {waveform_id} (channel {channel!r} of response {ordinal} of run {run_id})"
+
+
+def _channel(row: Row[Any], run_id: int, ordinal: int) -> Channel:
+    label = waveform_label(row.id, row.channel, ordinal, run_id)
+    if row.data is None:
+        raise StoreError(f"{label} has lost its samples: restore the file from a backup.")
+    return Channel(
+        decode(Encoded(row.dtype, row.codec, row.crc32, row.data), row.n, label),
+        row.quantity,
+        row.unit,
+        scale=row.scale,
+        offset=row.offset,
+        rail_low=row.rail_low,
+        rail_high=row.rail_high,
+        floor=row.floor,
+    )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,220 @@
+"""The tables: what a lab database keeps, one row per thing, SI units in the column names.
+
+Every table is STRICT, so that a wrong type is refused instead of kept as something else, and
+nothing that others refer to can be deleted. A change here needs a revision in ``migrations/``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from labbench.store.columns import (
+    document,
+    flag,
+    moment,
+    one_of,
+    real,
+    reference,
+    row_id,
+    text,
+    whole,
+)
+
+DEVICE_KINDS = ("neuron", "memristor", "transistor", "resistor")
+RUN_STATES = ("planned", "running", "finished", "aborted", "failed", "interrupted")
+ENDED_STATES = RUN_STATES[2:]
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+def _table(name: str, *parts: Column[Any] | CheckConstraint | UniqueConstraint) -> Table:
+    return Table(name, metadata, *parts, sqlite_strict=True)
+
+
+device = _table(
+    "device",
+    row_id(),
+    text("name"),
+    text("kind"),
+    moment("created_at"),
+    one_of("kind", DEVICE_KINDS),
+    UniqueConstraint("name"),
+)
+
+session = _table(
+    "session",
+    row_id(),
+    text("operator"),
+    text("host"),
+    moment("started_at"),
+    text("labbench_version"),
+    text("python_version"),
+    document("package_versions"),
+    text("git_commit", nullable=True),
+    document("config"),
+    text("config_sha256"),
+    *flag("simulated"),
+)
+
+instrument_state = _table(
+    "instrument_state",
+    row_id(),
+    reference("session"),
+    text("role"),
+    text("resource"),
+    text("driver"),
+    text("idn"),
+    document("settings"),
+    moment("taken_at"),
+)
+
+run = _table(
+    "run",
+    row_id(),
+    reference("session"),
+    reference("device"),
+    text("procedure"),
+    text("procedure_version"),
+    document("settings"),
+    whole("seed", nullable=True),
+    text("state"),
+    moment("started_at", nullable=True),
+    moment("ended_at", nullable=True),
+    text("error", nullable=True),
+    text("source", nullable=True),
+    text("source_sha256", nullable=True),
+    one_of("state", RUN_STATES),
+    CheckConstraint("(state = 'planned') = (started_at IS NULL)", name="started"),
+    CheckConstraint("(state IN ('planned', 'running')) = (ended_at IS NULL)", name="ended"),
+    CheckConstraint("(source IS NULL) = (source_sha256 IS NULL)", name="source_hashed"),
+)
+
+# One stimulus of any kind with the time base of what came back: even (interval_s), uneven (the
+# waveform "time"), or, with neither, only the order of the samples.
+stimulus = _table(
+    "stimulus",
+    row_id(),
+    reference("run", index=False),
+    whole("ordinal"),
+    document("spec"),
+    whole("n_pulses"),
+    real("start_s"),
+    real("interval_s", nullable=True),
+    document("notes"),
+    moment("created_at"),
+    UniqueConstraint("run_id", "ordinal"),
+)
+
+pulse = Table(
+    "pulse",
+    metadata,
+    reference("stimulus", index=False, primary_key=True),
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    real("start_s"),
+    real("width_s"),
+    real("amplitude_v"),
+    *flag("fired", nullable=True),
+    real("latency_s", nullable=True),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+waveform = _table(
+    "waveform",
+    row_id(),
+    reference("stimulus", index=False),
+    text("channel"),
+    text("quantity"),
+    text("unit"),
+    whole("n"),
+    text("dtype"),
+    real("scale"),
+    real("offset"),
+    real("rail_low", nullable=True),
+    real("rail_high", nullable=True),
+    real("floor", nullable=True),
+    text("codec"),
+    whole("crc32"),
+    UniqueConstraint("stimulus_id", "channel"),
+)
+
+# The samples apart from their description, so that a listing never walks over them.
+waveform_data = _table(
+    "waveform_data",
+    reference("waveform", index=False, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+feature = _table(
+    "feature",
+    row_id(),
+    reference("run", index=False),
+    text("property"),
+    text("name"),
+    document("at"),
+    real("value", nullable=True),
+    text("unit"),
+    real("stderr", nullable=True),
+    whole("n"),
+    text("outcome"),
+    *flag("inferred"),
+    text("algorithm"),
+    text("algorithm_version"),
+    moment("created_at"),
+    UniqueConstraint("run_id", "property", "algorithm", "name", "at"),
+)
+
+model_card = _table(
+    "model_card",
+    row_id(),
+    Column("name", Text, nullable=False, index=True),
+    document("document"),
+    moment("created_at"),
+)
+
+fit = _table(
+    "fit",
+    row_id(),
+    reference("model_card"),
+    text("status"),
+    document("document"),
+    text("dataset_sha256"),
+    moment("created_at"),
+)
+
+fit_input = Table(
+    "fit_input",
+    metadata,
+    reference("fit", index=False, primary_key=True),
+    reference("run", primary_key=True),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+comparison = _table(
+    "comparison",
+    row_id(),
+    reference("device"),
+    reference("model_card"),
+    document("document"),
+    moment("created_at"),
+)

@@ -1,0 +1,205 @@
+"""What is put into the store: each function writes within the transaction of its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from math import isnan
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+
+from labbench.errors import NotFoundError, StoreError
+from labbench.features import Feature
+from labbench.model.card import ModelCard
+from labbench.store import schema
+from labbench.store.document import document_sha256, to_json
+
+
+def now() -> datetime:
+    """Return the present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def add_row(connection: Connection, table: Table, **values: object) -> int:
+    """Insert one row and return its id."""
+    key = connection.execute(insert(table).values(**values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def add_device(connection: Connection, name: str, kind: str) -> int:
+    """See `Store.add_device`."""
+    if kind not in schema.DEVICE_KINDS:
+        known = ", ".join(schema.DEVICE_KINDS)
+        raise StoreError(f"Device {name!r} cannot be a {kind!r}: {known} are known.")
+    known_device = select(schema.device).where(schema.device.c.name == name)
+    found = connection.execute(known_device).one_or_none()
+    if found is None:
+        return add_row(connection, schema.device, name=name, kind=kind, created_at=now())
+    if found.kind != kind:
+        raise StoreError(
+            f"Device {name!r} is stored as a {found.kind}, not as a {kind}: use another name."
+        )
+    return int(found.id)
+
+
+def add_session(
+    connection: Connection,
+    config: Mapping[str, object],
+    simulated: bool,
+    operator: str,
+    programme: Mapping[str, object],
+) -> int:
+    """See `Store.begin_session`."""
+    return add_row(
+        connection,
+        schema.session,
+        config=config,
+        config_sha256=document_sha256(config),
+        simulated=bool(simulated),
+        operator=operator,
+        started_at=now(),
+        **programme,
+    )
+
+
+def begin_run(
+    connection: Connection,
+    session_id: int,
+    device_id: int,
+    procedure: str,
+    version: str,
+    settings: Mapping[str, object],
+    seed: int | None,
+    source: str | None,
+) -> int:
+    """See `Store.begin_run`."""
+    if seed is not None and not -(2**63) <= seed < 2**63:
+        raise StoreError(f"A seed is stored in 64 bits, and {seed} needs more: take a smaller one.")
+    return add_row(
+        connection,
+        schema.run,
+        session_id=int(session_id),
+        device_id=int(device_id),
+        procedure=procedure,
+        procedure_version=str(version),
+        settings=settings,
+        seed=None if seed is None else int(seed),
+        state="running",
+        started_at=now(),
+        source=source,
+        source_sha256=None if source is None else sha256(source.encode()).hexdigest(),
+    )
+
+
+def require_running(connection: Connection, run_id: int, wish: str) -> None:
+    """Check that a run is running, because `wish` is only possible then."""
+    state = run_state(connection, run_id)
+    if state != "running":
+        raise StoreError(
+            f"Run {run_id} is {state} and cannot {wish}, only a running one can: begin a new run."
+        )
+
+
+def run_state(connection: Connection, run_id: int) -> str:
+    """Return the state of a run."""
+    asked = select(schema.run.c.state).where(schema.run.c.id == int(run_id))
+    state = connection.execute(asked).scalar_one_or_none()
+    if state is None:
+        raise NotFoundError(f"There is no run {run_id} in this database.")
+    return str(state)
+
+
+def end_run(connection: Connection, run_id: int, state: str, error: str | None) -> None:
+    """See `Store.end_run`."""
+    if state not in schema.ENDED_STATES:
+        raise StoreError(f"A run cannot end as {state!r}: {', '.join(schema.ENDED_STATES)} can it.")
+    require_running(connection, run_id, f"become {state}")
+    connection.execute(
+        update(schema.run)
+        .where(schema.run.c.id == int(run_id))
+        .values(state=state, ended_at=now(), error=error)
+    )
+
+
+def save_features(
+    connection: Connection,
+    run_id: int,
+    property_name: str,
+    features: Sequence[Feature],
+    algorithm: str,
+    version: str,
+) -> None:
+    """See `Store.save_features`."""
+    labels = [feature.label for feature in features]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise StoreError(
+            f"The features of {property_name} of run {run_id} are not told apart by name and "
+            f"condition: {', '.join(twice)} came more than once."
+        )
+    run_state(connection, run_id)
+    table = schema.feature
+    source = {"run_id": int(run_id), "property": property_name, "algorithm": algorithm}
+    connection.execute(
+        delete(table).where(*(table.c[name] == value for name, value in source.items()))
+    )
+    rows = [
+        {
+            **source,
+            "algorithm_version": str(version),
+            "created_at": now(),
+            "name": feature.name,
+            "at": feature.at,
+            "value": _number(feature.value),
+            "unit": feature.unit,
+            "stderr": _number(feature.stderr),
+            "n": int(feature.n),
+            "outcome": str(feature.outcome),
+            "inferred": bool(feature.inferred),
+        }
+        for feature in features
+    ]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def save_card(connection: Connection, card: ModelCard) -> int:
+    """See `Store.save_card`."""
+    table = schema.model_card
+    document = card.to_dict()
+    namesakes = connection.execute(select(table).where(table.c.name == card.name))
+    for row in namesakes:
+        if to_json(row.document) == to_json(document):
+            return int(row.id)
+    return add_row(connection, table, name=card.name, document=document, created_at=now())
+
+
+def save_fit(
+    connection: Connection,
+    card_id: int,
+    run_ids: Sequence[int],
+    status: str,
+    document: Mapping[str, object],
+    dataset_sha256: str,
+) -> int:
+    """See `Store.save_fit`."""
+    if not run_ids:
+        raise StoreError("A fit needs at least one run that went in: none was named.")
+    fit_id = add_row(
+        connection,
+        schema.fit,
+        model_card_id=int(card_id),
+        status=str(status),
+        document=document,
+        dataset_sha256=dataset_sha256,
+        created_at=now(),
+    )
+    inputs = [{"fit_id": fit_id, "run_id": run_id} for run_id in sorted({int(r) for r in run_ids})]
+    connection.execute(insert(schema.fit_input), inputs)
+    return fit_id
+
+
+def _number(value: float) -> float | None:
+    return None if isnan(value) else float(value)

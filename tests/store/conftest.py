@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labbench.features import Response
+from labbench.stimulus import Pulse, PulseTrain
+from labbench.store import Store
+from labbench.trace import Channel, Trace
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    Store.open(path, create=True).close()
+    return path
+
+
+@pytest.fixture
+def database(empty_database: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(empty_database, tmp_path / "lab.db"))
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[Store]:
+    with Store.open(database, durable=False) as store:
+        yield store
+
+
+@pytest.fixture
+def begin_run(store: Store) -> Callable[..., int]:
+    def begin(device: str = "D1", procedure: str = "pulse_response", **settings: object) -> int:
+        session = store.begin_session({"roles": {}}, simulated=True, operator="tester")
+        device_id = store.add_device(device, "neuron")
+        return store.begin_run(session, device_id, procedure, "1", settings, seed=7)
+
+    return begin
+
+
+@pytest.fixture
+def run_id(begin_run: Callable[..., int]) -> int:
+    return begin_run()
+
+
+@pytest.fixture
+def response() -> Response:
+    train = PulseTrain((Pulse(0.0, 1e-3, 0.8), Pulse(2e-3, 1e-3, 0.8)), duration_s=4e-3)
+    counts = np.arange(-20, 20, dtype=np.int16)
+    channels = {
+        "input": Channel(counts, "voltage", "V", scale=0.02, rail_high=0.38),
+        "output": Channel(counts / 7, "current", "A"),
+    }
+    return Response(train, Trace(channels, interval_s=1e-4))

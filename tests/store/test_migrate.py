@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import UniqueConstraint, create_engine
+
+from labbench.errors import NewerSchemaError, StoreError
+from labbench.store import Store, migrate, upgrade
+from labbench.store.engine import reading
+from labbench.store.schema import metadata
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    with op.batch_alter_table("run", recreate="always") as batch:
+        batch.add_column(sa.Column("comment", sa.Text()))
+    {then}
+"""
+
+
+def definitions(connection):
+    """Return what SQLite remembers of every table and index: its lines in any order."""
+    rows = connection.exec_driver_sql(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
+    )
+    return {name: sorted(line.strip("\t ,") for line in sql.splitlines()) for name, sql in rows}
+
+
+def test_the_migrations_make_the_schema(store):
+    options = {"compare_type": True, "compare_server_default": True}
+    with reading(store.engine) as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+        found = definitions(connection)
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        assert definitions(connection) == found
+    engine.dispose()
+
+
+def test_the_newest_revision_is_the_last_file():
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.known_revisions()[-1]
+
+
+def test_every_table_is_strict_and_every_reference_restricted_and_indexed(store):
+    for table in metadata.tables.values():
+        assert table.dialect_options["sqlite"]["strict"]
+        unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
+        keys = [table.primary_key, *unique, *table.indexes]
+        leading = [next(iter(key.columns)).name for key in keys]
+        for key in table.foreign_keys:
+            assert key.ondelete == "RESTRICT"
+            assert key.parent.name in leading
+
+
+def set_revision(path, revision):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        connection.commit()
+
+
+@pytest.mark.parametrize("use", [Store.open, upgrade])
+def test_a_newer_schema_is_named(database, use):
+    set_revision(database, "9876")
+    with pytest.raises(NewerSchemaError, match=r"revision 9876.*up to 0001.*newer labbench"):
+        use(database)
+
+
+@pytest.fixture
+def next_revision(tmp_path, monkeypatch):
+    """Pretend that there is one more revision, which rebuilds a table that others refer to."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(migrate, "MIGRATIONS", folder)
+
+    def write(then: str = "") -> None:
+        (folder / "versions" / "0002_next.py").write_text(NEXT.format(then=then))
+
+    return write
+
+
+def test_an_older_schema_is_upgraded_on_request_after_a_copy(
+    database, store, run_id, response, next_revision
+):
+    store.save_response(run_id, 0, response)
+    store.close()
+    next_revision()
+    with pytest.raises(StoreError, match=r"revision 0001.*works with 0002.*labbench db upgrade"):
+        Store.open(database)
+    copy = upgrade(database)
+    assert copy.parent == database.parent
+    assert copy.name.startswith("lab-revision-0001-20")
+    assert upgrade(database) is None
+    with Store.open(database) as upgraded, reading(upgraded.engine) as connection:
+        assert len(upgraded.responses(run_id)) == 1
+        assert connection.exec_driver_sql("SELECT comment FROM run").all() == [(None,)]
+        tables = connection.exec_driver_sql("SELECT strict FROM pragma_table_list('run')")
+        assert tables.scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    with closing(sqlite3.connect(copy)) as old:
+        assert old.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert old.execute("SELECT count(*) FROM waveform_data").fetchone() == (2,)
+
+
+def test_an_upgrade_that_breaks_references_changes_nothing(
+    database, store, run_id, response, next_revision
+):
+    store.save_response(run_id, 0, response)
+    store.close()
+    next_revision('op.execute("DELETE FROM run")')
+    with pytest.raises(
+        StoreError, match=r"left as it was.*1 references, first in table 'stimulus'"
+    ):
+        upgrade(database)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT count(*) FROM run").fetchone() == (1,)
+
+
+def test_a_creation_that_fails_leaves_nothing(tmp_path, next_revision):
+    next_revision('raise RuntimeError("no")')
+    (tmp_path / "data").mkdir()
+    with pytest.raises(RuntimeError):
+        Store.open(tmp_path / "data" / "lab.db", create=True)
+    assert list((tmp_path / "data").iterdir()) == []
