@@ -56,9 +56,7 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
             silent_gap_s = gap_s
         if share >= LEAST_FIRED:
             ratio, ratio_error = log_mean(ratios)
-            features.append(
-                Feature("latency_ratio", ratio, "1", ratio_error, len(ratios), at=at)
-            )
+            features.append(Feature("latency_ratio", ratio, "1", ratio_error, len(ratios), at=at))
     if np.isnan(smallest_gap_s):
         features.append(Feature("absolute_refractory", nan, "s", n=0, outcome=Outcome.TOO_FEW))
     elif np.isnan(silent_gap_s):

@@ -38,9 +38,7 @@ def log_spread(values: ArrayLike) -> tuple[float, float]:
     return spread, spread * sqrt((max(kurtosis, 3.0) - 1) / (4 * logs.size))
 
 
-def logistic_fit(
-    x: ArrayLike, fired: ArrayLike
-) -> tuple[float, float, float, float] | None:
+def logistic_fit(x: ArrayLike, fired: ArrayLike) -> tuple[float, float, float, float] | None:
     """Fit P(fire) = 1 / (1 + exp(-(x - x50) / width)) to single trials.
 
     Penalised by Jeffreys' prior (Firth, Biometrika 80, 27 (1993)), so that separated data - a

@@ -48,7 +48,5 @@ def stochasticity(responses: Sequence[Response]) -> list[Feature]:
             share, share_error = proportion(atom.size, n)
             features.append(Feature("atom_fraction", share, "1", share_error, n, at=at))
             where, where_error = log_mean(atom)
-            features.append(
-                Feature("atom_latency", where, "s", where_error, int(atom.size), at=at)
-            )
+            features.append(Feature("atom_latency", where, "s", where_error, int(atom.size), at=at))
     return features

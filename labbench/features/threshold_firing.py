@@ -43,9 +43,7 @@ def threshold_firing(responses: Sequence[Response]) -> list[Feature]:
         features.append(Feature("fire_probability", share, "1", error, len(trials), at=at))
         if share >= LEAST_FIRED:
             features.append(Feature("latency", *_mean(latencies), len(latencies), at=at))
-    fit = logistic_fit(
-        [t[0].pulse.amplitude_v for t in singles], [t[0].fired for t in singles]
-    )
+    fit = logistic_fit([t[0].pulse.amplitude_v for t in singles], [t[0].fired for t in singles])
     if fit is None:
         few = Outcome.TOO_FEW
         return [

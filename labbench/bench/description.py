@@ -1,0 +1,141 @@
+"""The bench description, `bench.toml`: which instrument fills which role, wiring and limits."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from labbench.errors import BenchError
+from labbench.model.output import Loading
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InstrumentEntry(_Section):
+    """One instrument: its driver, VISA address and channel."""
+
+    driver: str
+    address: str
+    channel: int = 1
+
+
+class Instruments(_Section):
+    """The roles of a neuron bench.
+
+    Attributes
+    ----------
+    pulse_source : drives the input.
+    digitizer : records input and output.
+    supply : source meter that feeds the load resistor.
+    """
+
+    pulse_source: InstrumentEntry
+    digitizer: InstrumentEntry
+    supply: InstrumentEntry
+
+
+class Wiring(_Section):
+    """Which digitizer channel sees which node, and what hangs on the nodes."""
+
+    input_channel: int = 1
+    output_channel: int = 2
+    supply_v: NotNegative = 0.5
+    supply_compliance_a: Positive = 50e-6
+    load_resistance_ohm: Positive = 47e3
+    probe_resistance_ohm: Positive = 1e7
+    probe_capacitance_f: NotNegative = 1e-11
+
+    @property
+    def loading(self) -> Loading:
+        """The probe on the output, as the model takes it."""
+        return Loading(self.probe_resistance_ohm, self.probe_capacitance_f)
+
+
+class Limits(_Section):
+    """Absolute limits that no procedure can exceed.
+
+    Attributes
+    ----------
+    voltage_v : float
+        Largest absolute input voltage.
+    pulse_width_s : float
+        Longest time at once away from zero.
+    supply_v, supply_compliance_a : float
+        Of the supply.
+    """
+
+    voltage_v: Positive = 3.0
+    pulse_width_s: Positive = 0.1
+    supply_v: Positive = 1.2
+    supply_compliance_a: Positive = 1e-3
+
+
+class Recording(_Section):
+    """Sampling interval, and the time recorded before each stimulus."""
+
+    interval_s: Positive = 1e-6
+    pre_s: NotNegative = 2e-4
+
+
+class BenchDescription(_Section):
+    """A validated bench file; `simulated` is the simulator's own part."""
+
+    name: str
+    visa: str = "@py"
+    instruments: Instruments
+    wiring: Wiring = Wiring()
+    limits: Limits = Limits()
+    recording: Recording = Recording()
+    simulated: dict[str, Any] | None = None
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether simulated instruments answer."""
+        return self.visa.endswith("@labbench")
+
+
+def read_bench(path: str | Path) -> BenchDescription:
+    """Read and validate a bench file.
+
+    Raises
+    ------
+    BenchError
+        If it is not there, not TOML, or not a bench; all faults are named at once.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"No bench file {str(path)!r}: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"Bench file {str(path)!r} is not valid TOML: {error}.") from error
+    try:
+        bench = BenchDescription.model_validate(document)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (found {fault['input']!r})"
+            for fault in error.errors()
+        )
+        raise BenchError(f"Bench file {str(path)!r} is not a bench: {faults}.") from error
+    _check_limits(bench)
+    return bench
+
+
+def _check_limits(bench: BenchDescription) -> None:
+    wiring, limits = bench.wiring, bench.limits
+    for what, asked, limit, unit in (
+        ("supply_v", wiring.supply_v, limits.supply_v, "V"),
+        ("supply_compliance_a", wiring.supply_compliance_a, limits.supply_compliance_a, "A"),
+    ):
+        if asked > limit:
+            raise BenchError(
+                f"Bench {bench.name!r}: wiring.{what} asks for {asked:g} {unit}, "
+                f"limits.{what} allows {limit:g} {unit}."
+            )

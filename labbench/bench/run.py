@@ -1,0 +1,154 @@
+"""One run: a procedure on one device, recorded as it goes, the bench safe on every way out."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from labbench.bench.bench import Bench
+from labbench.features import PROPERTIES, Response, read_pulses
+from labbench.store import PulseRow, Store
+from procedures.base import NeuronProcedure
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What came of a run.
+
+    Attributes
+    ----------
+    run_id : int
+    state : str
+        "finished" or "aborted"; a run that failed raises instead.
+    responses : int
+        How many are in the store.
+    """
+
+    run_id: int
+    state: str
+    responses: int
+
+
+def begin_session(bench: Bench, store: Store) -> int:
+    """Note in the store who measures where, with which bench and instruments."""
+    config = bench.description.model_dump(mode="json", exclude={"simulated"})
+    session_id = store.begin_session(config, simulated=bench.description.is_simulated)
+    for role, (entry, instrument) in bench.roles().items():
+        store.add_instrument_state(
+            session_id, role, entry.address, entry.driver, instrument.identity, {}
+        )
+    return session_id
+
+
+def run_procedure(
+    bench: Bench,
+    store: Store,
+    session_id: int,
+    device_id: int,
+    procedure: NeuronProcedure,
+    *,
+    on_progress: Callable[[float], None] = lambda percent: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RunReport:
+    """Run a procedure on a bench and record it.
+
+    Every response is in the store before the next stimulus is asked for. Ctrl-C, SIGTERM and
+    `should_stop` end the run as "aborted", an error as "failed"; whatever happens, the outputs go
+    to zero and off first, and what was recorded stays.
+
+    Parameters
+    ----------
+    bench, store : Bench, Store
+        Open.
+    session_id, device_id : int
+    procedure : NeuronProcedure
+    on_progress : callable, optional
+        Called with percent.
+    should_stop : callable, optional
+        Asked before each stimulus.
+
+    Raises
+    ------
+    LabbenchError
+        Whatever the bench, the procedure or the store raised.
+    """
+    run_id = store.begin_run(
+        session_id,
+        device_id,
+        procedure.name,
+        procedure.version,
+        dict(procedure.parameter_values()),
+        seed=None,
+    )
+    recorded: list[Response] = []
+
+    def record(ordinal: int, response: Response) -> None:
+        rows = [
+            PulseRow(
+                reading.index,
+                reading.pulse.start_s,
+                reading.pulse.width_s,
+                reading.pulse.amplitude_v,
+                reading.fired,
+                reading.latency_s,
+            )
+            for reading in read_pulses(response)
+        ]
+        store.save_response(run_id, ordinal, response, rows)
+        recorded.append(response)
+
+    def emit(topic: str, value: Any) -> None:
+        if topic == "progress":
+            on_progress(float(value))
+
+    procedure.player, procedure.record = bench, record
+    procedure.emit, procedure.should_stop = emit, should_stop
+    try:
+        with _signals_as_interrupts():
+            try:
+                bench.start()
+                procedure.startup()
+                procedure.execute()
+                state = "aborted" if should_stop() else "finished"
+            finally:
+                procedure.shutdown()
+    except KeyboardInterrupt:
+        store.end_run(run_id, "aborted", "stopped by the operator")
+        raise
+    except BaseException as error:
+        store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
+        raise
+    store.end_run(run_id, state)
+    save_features(store, run_id, procedure, recorded)
+    return RunReport(run_id, state, len(recorded))
+
+
+def save_features(
+    store: Store, run_id: int, procedure: NeuronProcedure, responses: list[Response]
+) -> None:
+    """Draw the features that a procedure reports, and keep them with the run."""
+    for name in procedure.properties:
+        extract, version = PROPERTIES[name]
+        store.save_features(run_id, name, extract(responses), name, version)
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """Let SIGTERM end a run the way Ctrl-C does; only the main thread receives signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(f"signal {number}")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
