@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from labbench.errors import StoreError
+
 # JSON has no word for NaN and the infinities, and readers differ on Python's own words for them.
 _NUMBER = "$float"
 
@@ -42,7 +44,7 @@ def _plain(value: object) -> object:
         return value.tolist()
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"A {type(value).__name__} cannot be kept in a document: {value!r}.")
+    raise StoreError(f"Documents hold no {type(value).__name__}, only what JSON can: {value!r}.")
 
 
 def _mark(value: object) -> object:

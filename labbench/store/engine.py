@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+    StatementError,
+)
 
 from labbench.errors import StoreError
 from labbench.store.document import from_json, to_json
@@ -65,18 +71,22 @@ def prepare_file(path: Path, create: bool) -> bool:
         if not path.exists():
             if not create:
                 raise StoreError(f"There is no database at {path}: correct the path or create it.")
-            with path.open("xb"):
-                pass
+            created = _create(path)
             _mark_as_ours(path)
-            return True
+            return created
         with path.open("rb") as file:
-            header = file.read(100)
-    except FileExistsError:
-        return False  # somebody else has just begun to create it
+            _check_header(path, file.read(100), create)
+        return False
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"The database {path} cannot be used: {error}.") from error
-    _check_header(path, header, create)
-    return False
+
+
+def _create(path: Path) -> bool:
+    try:
+        with path.open("xb"):
+            return True
+    except FileExistsError:
+        return False  # another process was faster, and both go on to make the same of it
 
 
 def _check_header(path: Path, header: bytes, create: bool) -> None:
@@ -98,6 +108,7 @@ def _mark_as_ours(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def remove_file(path: Path) -> None:
@@ -165,12 +176,14 @@ def plain_errors(engine: Engine) -> Iterator[None]:
     """Raise what SQLite and SQLAlchemy complain about as one clear StoreError."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except (SQLAlchemyError, sqlite3.Error, OverflowError, UnicodeError) as error:
         raise StoreError(_explain(engine.url.database, error)) from error
 
 
 def _explain(path: str | None, error: Exception) -> str:
-    cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    cause = str(error.orig) if isinstance(error, StatementError) else str(error)
+    if not isinstance(error, DBAPIError | sqlite3.Error):
+        return f"The database {path} cannot keep this record: {cause}"
     if isinstance(error, IntegrityError):
         if "FOREIGN KEY" in cause:
             cause = "it refers to something that is not stored"

@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
-
-from sqlalchemy import Engine
 
 from labbench.features import Feature, Response
 from labbench.model.card import ModelCard
-from labbench.store import frames, provenance, read, responses, schema, write
-from labbench.store.engine import (
-    file_path,
-    make_engine,
-    prepare_file,
-    reading,
-    remove_file,
-    writing,
-)
+from labbench.store import provenance, responses, schema, write
+from labbench.store.engine import file_path, make_engine, prepare_file, remove_file, writing
 from labbench.store.migrate import require_newest
-from labbench.store.records import (
-    CardRecord,
-    ComparisonRecord,
-    DeviceRecord,
-    FeatureRecord,
-    FitRecord,
-    PulseRow,
-    RunRecord,
-    SessionRecord,
-)
-
-if TYPE_CHECKING:
-    import pandas as pd
+from labbench.store.reader import Reader
+from labbench.store.records import PulseRow
 
 
-class Store:
-    """A lab database.
+class Store(Reader):
+    """A lab database: what `Reader` finds, and recording.
 
     Every method that writes does so in one transaction: what it returned from is kept, even if
     the process is killed, and of what raised there is nothing. Several processes may read while
-    one writes. Whatever goes wrong raises a StoreError; asking for what is not there raises a
-    NotFoundError that names what is.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    engine : Engine
-        For this room only.
+    one writes.
     """
-
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
-        self.engine = engine
 
     @classmethod
     def open(cls, path_or_url: str | Path, create: bool = False, durable: bool = True) -> Store:
@@ -276,87 +242,3 @@ class Store:
                 document=document,
                 created_at=write.now(),
             )
-
-    # Finding
-
-    def devices(self) -> list[DeviceRecord]:
-        """Return all devices, by name."""
-        with reading(self.engine) as connection:
-            return read.devices(connection)
-
-    def session(self, session_id: int) -> SessionRecord:
-        """Return a session with its instruments."""
-        with reading(self.engine) as connection:
-            return read.session(connection, session_id)
-
-    def runs(
-        self, device: str | None = None, procedure: str | None = None, state: str | None = None
-    ) -> list[RunRecord]:
-        """Return the runs of a device, procedure and state (any, where not given), oldest first."""
-        with reading(self.engine) as connection:
-            return read.runs(connection, device, procedure, state)
-
-    def source(self, run_id: int) -> str | None:
-        """Return the text of the file that a run was imported from, None if it was measured."""
-        with reading(self.engine) as connection:
-            source: str | None = read.run_row(connection, run_id)["source"]
-            return source
-
-    def responses(self, run_id: int) -> list[Response]:
-        """Return the responses of a run in the order of their stimuli, exactly as saved.
-
-        Raises
-        ------
-        StoreError
-            If samples are damaged: every waveform is checked against its checksum.
-        """
-        with reading(self.engine) as connection:
-            read.run_row(connection, run_id)
-            return responses.read(connection, run_id)
-
-    def pulses(self, run_id: int) -> pd.DataFrame:
-        """Return one row a pulse: ordinal of its stimulus, index, `PulseRow` fields."""
-        with reading(self.engine) as connection:
-            return frames.pulses(connection, run_id)
-
-    def features(self, device: str | None = None, run_id: int | None = None) -> list[FeatureRecord]:
-        """Return the features of a device or run (any, where not given), oldest first."""
-        with reading(self.engine) as connection:
-            return read.features(connection, device, run_id)
-
-    def features_frame(self, device: str | None = None, run_id: int | None = None) -> pd.DataFrame:
-        """Return one row a feature, with a column for each condition that occurs."""
-        return frames.features(self.features(device, run_id))
-
-    def cards(self) -> list[CardRecord]:
-        """Return all model cards, oldest first."""
-        with reading(self.engine) as connection:
-            return read.cards(connection)
-
-    def card(self, name_or_id: str | int) -> CardRecord:
-        """Return a model card by its id, or the newest one of a name."""
-        with reading(self.engine) as connection:
-            return read.card(connection, name_or_id)
-
-    def latest_fit(self, device: str) -> FitRecord:
-        """Return the newest fit that runs of a device went into."""
-        with reading(self.engine) as connection:
-            return read.latest_fit(connection, device)
-
-    def latest_comparison(self, device: str) -> ComparisonRecord:
-        """Return the newest comparison of a device."""
-        with reading(self.engine) as connection:
-            return read.latest_comparison(connection, device)
-
-    def dataset_sha256(self, run_ids: Sequence[int]) -> str:
-        """Return a hash of what a fit sees of some runs, in any order.
-
-        It depends on settings, stimuli and samples only, not on ids, times or the database.
-        """
-        digests = []
-        for run_id in {int(run_id) for run_id in run_ids}:
-            with reading(self.engine) as connection:
-                settings = read.run_row(connection, run_id)["settings"]
-                found = responses.read(connection, run_id)
-            digests.append(responses.digest(settings, found))
-        return sha256("".join(sorted(digests)).encode()).hexdigest()

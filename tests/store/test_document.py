@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labbench.errors import StoreError
 from labbench.store.document import document_sha256, from_json, to_json
 
 documents = st.recursive(
@@ -46,5 +47,5 @@ def test_the_order_is_kept_but_does_not_change_the_hash():
 
 
 def test_what_is_no_document_is_refused():
-    with pytest.raises(TypeError, match="object"):
+    with pytest.raises(StoreError, match="no object"):
         to_json({"x": object()})

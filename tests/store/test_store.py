@@ -177,3 +177,12 @@ def test_a_fit_of_unknown_or_no_runs_leaves_nothing(store):
             store.save_fit(card, run_ids, "converged", {}, "0" * 64)
     with reading(store.engine) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM fit").scalar() == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "operator"), [({"port": object()}, "me"), ({}, "\udcff"), ({}, object())]
+)
+def test_what_cannot_be_stored_is_one_clear_line(store, config, operator):
+    with pytest.raises(StoreError) as caught:
+        store.begin_session(config, simulated=True, operator=operator)
+    assert "\n" not in str(caught.value)
