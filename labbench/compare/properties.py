@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from math import erfc, hypot, isfinite, nan, sqrt
 
 from labbench.features import PROPERTIES, Feature, Outcome, Response
-from labbench.model import Loading, ModelCard, simulate
+from labbench.model import Loading, ModelCard
+from labbench.model.replay import replay_response
 
 # A family-wise error of one in a hundred before a property is said to disagree.
 SIGNIFICANCE = 0.01
@@ -76,18 +77,7 @@ def replay(
 
     def play(trial: int) -> Response:
         response = responses[trial % len(responses)]
-        trace = response.trace
-        simulation = simulate(
-            card,
-            response.stimulus,
-            seed=seed,
-            trial=trial,
-            interval_s=trace.interval_s,
-            start_s=min(trace.start_s, 0.0),
-            sample_s=trace.uneven_time_s,
-            loading=loading,
-        )
-        return Response(response.stimulus, simulation.trace)
+        return replay_response(response, card, seed=seed, trial=trial, loading=loading)
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(play, range(repeats * len(responses))))

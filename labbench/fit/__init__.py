@@ -1,6 +1,7 @@
 """Fits: from recordings to a model card with honest uncertainties."""
 
+from labbench.fit.memristor import fit_memristor
 from labbench.fit.neuron import fit_neuron
 from labbench.fit.result import FitResult, FittedParameter, Residual
 
-__all__ = ["FitResult", "FittedParameter", "Residual", "fit_neuron"]
+__all__ = ["FitResult", "FittedParameter", "Residual", "fit_memristor", "fit_neuron"]

@@ -24,8 +24,8 @@ FloatArray = NDArray[np.float64]
 
 # A posterior wider than this share of the prior has learnt next to nothing from the data.
 LEARNT = 0.7
-# Without a prior, a factor of e each way is no value.
-WIDEST = 1.0
+# And a spread of ln(parameter) wider than this is no value, prior or not.
+WIDEST = 0.5
 # From calibration of such fits by simulation: stated errors are a fifth to a quarter too small.
 INFLATION = 1.25
 BOX = 3.0
@@ -189,8 +189,8 @@ def _log_covariance(data: Dataset, card: ModelCard, freed: Mapping[str, Freed]) 
 
 
 def _judge(card: ModelCard, name: str, spread: float, freed: Freed) -> FittedParameter:
-    widest = WIDEST if freed.prior is None else LEARNT * freed.prior * INFLATION
-    known = spread <= widest
+    learnt = freed.prior is None or spread <= LEARNT * freed.prior * INFLATION
+    known = learnt and spread <= WIDEST
     return FittedParameter(
         name=name,
         unit=PARAMETERS[name].unit,

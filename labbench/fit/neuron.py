@@ -31,11 +31,11 @@ from labbench.model.simulate import SPIKE_GATE_V
 from labbench.stimulus import PulseTrain, Stimulus
 
 FREED = {
-    "mu_per_v_s": Freed(),
-    "gamma1_per_s": Freed(),
-    "gate_capacitance_f": Freed(),
-    "kappa_per_s": Freed(),
-    "eta": Freed(),
+    "mu_per_v_s": Freed(None, "latencies at more amplitudes"),
+    "gamma1_per_s": Freed(None, "latencies close to the threshold"),
+    "gate_capacitance_f": Freed(None, "the output's recovery after a spike"),
+    "kappa_per_s": Freed(None, "100 repeats and more at the strong amplitudes"),
+    "eta": Freed(None, "100 repeats and more at the strong amplitudes"),
     "alpha": Freed(0.3, "hold voltage on a fast falling ramp"),
     "beta_per_s": Freed(0.3, "on-dwell, gap, test with the gate grounded"),
     "gamma2_per_s": Freed(0.3, "on-dwell, gap, test at several gaps"),

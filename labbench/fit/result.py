@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labbench.features import Outcome
-from labbench.model import ModelCard
+from labbench.model import ModelCard, card_from_dict
 
 
 @dataclass(frozen=True)
@@ -117,3 +118,24 @@ class FitResult:
             "stages": list(self.stages),
             "message": self.message,
         }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> FitResult:
+        """Rebuild a result from its `to_dict` description."""
+        return cls(
+            card=card_from_dict(document["card"]),
+            parameters=tuple(
+                FittedParameter(**{**p, "outcome": Outcome(p["outcome"])})
+                for p in document["parameters"]
+            ),
+            correlation=np.array(document["correlation"]),
+            chisqr=document["chisqr"],
+            nfree=document["nfree"],
+            outcome=Outcome(document["outcome"]),
+            residuals=tuple(
+                Residual(**{key: value for key, value in r.items() if key != "z"})
+                for r in document["residuals"]
+            ),
+            stages=tuple(document["stages"]),
+            message=document["message"],
+        )
