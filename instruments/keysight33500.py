@@ -1,0 +1,265 @@
+"""Keysight (Agilent) 33500B and 33600A waveform generators as a pulse source.
+
+An own driver, because the stock one sends levels with ``%f`` (microvolts are lost) and cannot
+upload binary waveforms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pymeasure.instruments import Channel, Instrument
+from pymeasure.instruments.validators import strict_discrete_set, strict_range
+from pyvisa.util import to_ieee_block
+
+from instruments.arbitrary import digitise
+from instruments.link import LinkedInstrument
+from instruments.roles import Clock
+from labbench.errors import ReadbackError, StimulusError
+from labbench.stimulus import Stimulus
+
+# Into an open circuit; the smaller models' limits, which the larger ones keep too.
+MAX_VOLTAGE_V = 10.0
+MIN_AMPLITUDE_V = 2e-3
+MAX_RATE_HZ = 160e6
+_ARB_NAME = "LABBENCH"
+_SWITCH = {True: 1, False: 0}
+
+
+class GeneratorChannel(Channel):
+    """One output."""
+
+    shape = Channel.control(
+        "SOUR{ch}:FUNC?",
+        "SOUR{ch}:FUNC %s",
+        """Control the waveform shape (str, strictly 'ARB' or 'DC').""",
+        validator=strict_discrete_set,
+        values=["ARB", "DC"],
+        check_set_errors=True,
+    )
+    arb_name = Channel.control(
+        "SOUR{ch}:FUNC:ARB?",
+        "SOUR{ch}:FUNC:ARB %s",
+        """Control the selected arbitrary waveform (str, a name in volatile memory).""",
+        get_process=lambda value: value.strip('"'),
+        check_set_errors=True,
+    )
+    arb_rate_hz = Channel.control(
+        "SOUR{ch}:FUNC:ARB:SRAT?",
+        # 12 digits: a million samples shall not drift against the scope.
+        "SOUR{ch}:FUNC:ARB:SRAT %.12g",
+        """Control the sample rate of the arbitrary waveform in Sa/s
+        (float strictly from 1e-6 to 160e6).""",
+        validator=strict_range,
+        values=[1e-6, MAX_RATE_HZ],
+        check_set_errors=True,
+    )
+    arb_filter = Channel.control(
+        "SOUR{ch}:FUNC:ARB:FILT?",
+        "SOUR{ch}:FUNC:ARB:FILT %s",
+        """Control the filter between samples (str, strictly 'NORM', 'STEP' or 'OFF').""",
+        validator=strict_discrete_set,
+        values=["NORM", "STEP", "OFF"],
+        check_set_errors=True,
+    )
+    amplitude_v = Channel.control(
+        "SOUR{ch}:VOLT?",
+        "SOUR{ch}:VOLT %.9g",
+        """Control the amplitude, peak to peak, in volt (float strictly from 2e-3 to 20).""",
+        validator=strict_range,
+        values=[MIN_AMPLITUDE_V, 2 * MAX_VOLTAGE_V],
+        check_set_errors=True,
+    )
+    offset_v = Channel.control(
+        "SOUR{ch}:VOLT:OFFS?",
+        "SOUR{ch}:VOLT:OFFS %.9g",
+        """Control the offset in volt (float strictly from -10 to 10).""",
+        validator=strict_range,
+        values=[-MAX_VOLTAGE_V, MAX_VOLTAGE_V],
+        check_set_errors=True,
+    )
+    is_burst_on = Channel.control(
+        "SOUR{ch}:BURS:STAT?",
+        "SOUR{ch}:BURS:STAT %d",
+        """Control whether the waveform is played in bursts (bool).""",
+        validator=strict_discrete_set,
+        values=_SWITCH,
+        map_values=True,
+        check_set_errors=True,
+    )
+    burst_cycles = Channel.control(
+        "SOUR{ch}:BURS:NCYC?",
+        "SOUR{ch}:BURS:NCYC %d",
+        """Control the number of cycles in a burst (int strictly from 1 to 1e8).""",
+        validator=strict_range,
+        values=[1, 100_000_000],
+        # Some firmware answers an integer as 1.000E+00.
+        get_process=int,
+        check_set_errors=True,
+    )
+    trigger_source = Channel.control(
+        "TRIG{ch}:SOUR?",
+        "TRIG{ch}:SOUR %s",
+        """Control what starts a burst (str, strictly 'IMM', 'EXT', 'TIM' or 'BUS').""",
+        validator=strict_discrete_set,
+        values=["IMM", "EXT", "TIM", "BUS"],
+        check_set_errors=True,
+    )
+    is_output_on = Channel.control(
+        "OUTP{ch}?",
+        "OUTP{ch} %d",
+        """Control whether the output is on (bool).""",
+        validator=strict_discrete_set,
+        values=_SWITCH,
+        map_values=True,
+        check_set_errors=True,
+    )
+    output_load = Channel.control(
+        "OUTP{ch}:LOAD?",
+        "OUTP{ch}:LOAD %s",
+        """Control the load that levels are stated for (float in ohm, or 'INF').""",
+        check_set_errors=True,
+    )
+
+    def upload(self, codes: np.ndarray) -> None:
+        """Replace what is in volatile memory by a waveform of DAC codes (n,) and select it."""
+        self.write("SOUR{ch}:DATA:VOL:CLE")
+        # No Channel.write_bytes here: it would not fill in the channel.
+        head = f"SOUR{self.id}:DATA:ARB:DAC {_ARB_NAME},".encode()
+        data = to_ieee_block(codes.astype(">i2").tobytes(), "s")
+        self.parent.write_bytes(head + data)
+        self.check_set_errors()
+        self.arb_name = _ARB_NAME
+
+
+class Keysight33500Driver(LinkedInstrument):
+    """The instrument with its two outputs."""
+
+    channels = Instrument.MultiChannelCreator(GeneratorChannel, [1, 2])
+
+
+class Keysight33500:
+    """A 33500B or 33600A as a PulseSource: one burst of an arbitrary waveform a trigger.
+
+    Parameters
+    ----------
+    adapter : str, int or pymeasure Adapter
+    name : str
+    channel : int
+        The output that the role speaks of, 1 or 2.
+    clock : Clock, optional
+        Not needed: nothing waits here.
+    **kwargs
+        For the VISA connection.
+
+    Attributes
+    ----------
+    driver : Keysight33500Driver
+        For everything beyond the role.
+    """
+
+    def __init__(
+        self,
+        adapter: Any,
+        name: str = "Keysight 33500/33600 waveform generator",
+        *,
+        channel: int = 1,
+        clock: Clock | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.driver = Keysight33500Driver(adapter, name, **kwargs)
+        self._output: GeneratorChannel = self.driver.channels[channel]
+        self._loaded: tuple[Stimulus, Stimulus] | None = None
+
+    @property
+    def identity(self) -> str:
+        """Get the answer to ``*IDN?`` (str)."""
+        return self.driver.identity
+
+    @property
+    def is_output_on(self) -> bool:
+        """Get whether the output is on (bool)."""
+        return bool(self._output.is_output_on)
+
+    @property
+    def max_voltage_v(self) -> float:
+        """Get the largest absolute level into an open circuit in volt (float)."""
+        return MAX_VOLTAGE_V
+
+    def load(self, stimulus: Stimulus) -> Stimulus:
+        """Upload a stimulus and return what will be emitted; the output is off afterwards.
+
+        The same stimulus again is not uploaded again, and the output stays as it is.
+
+        Raises
+        ------
+        StimulusError
+            If the generator cannot play it.
+        """
+        if self._loaded is not None and _is_same(self._loaded[0], stimulus):
+            return self._loaded[1]
+        samples = digitise(stimulus, MAX_RATE_HZ, MAX_VOLTAGE_V, MIN_AMPLITUDE_V)
+        self._loaded = None
+        output = self._output
+        # The settings pass through levels that nobody asked for: never at the device.
+        output.is_output_on = False
+        output.output_load = "INF"
+        output.upload(samples.codes)
+        output.shape = "ARB"
+        output.arb_filter = "STEP"
+        output.arb_rate_hz = 1 / samples.interval_s
+        # Amplitude and offset limit each other; at no offset every amplitude is allowed.
+        output.offset_v = 0.0
+        output.amplitude_v = samples.amplitude_v
+        output.offset_v = samples.offset_v
+        output.trigger_source = "BUS"
+        output.burst_cycles = 1
+        output.is_burst_on = True
+        self._loaded = (stimulus, samples.emitted)
+        return samples.emitted
+
+    def arm(self) -> None:
+        """Switch the output on, at zero, waiting for the trigger."""
+        if self._loaded is None:
+            raise StimulusError(f"{self.driver.resource} has no stimulus: load one before arming.")
+        if not self.is_output_on:
+            self._output.is_output_on = True
+
+    def trigger(self) -> None:
+        """Emit the loaded stimulus once."""
+        self.driver.write("*TRG")
+        self.driver.check_errors()
+
+    def safe(self) -> None:
+        """Stop the burst, which rests at zero, then switch off; leave zero behind for the next.
+
+        Raises
+        ------
+        ReadbackError
+            If the output is still on, or its level is not zero.
+        """
+        self._loaded = None
+        channel = self._output.id
+        # No check in between: an error left in the queue must not keep the output on.
+        for command in ("ABOR", f"OUTP{channel} 0", f"SOUR{channel}:FUNC DC",
+                        f"SOUR{channel}:VOLT:OFFS 0"):  # fmt: skip
+            self.driver.write(command)
+        if self.is_output_on:
+            raise ReadbackError(
+                f"{self.driver.resource}: the output is still on after OUTP{channel} 0."
+            )
+        level_v = self._output.offset_v
+        if level_v != 0.0:
+            raise ReadbackError(
+                f"{self.driver.resource}: the level is {level_v:g} V after setting 0 V."
+            )
+        self.driver.check_errors()
+
+
+def _is_same(one: Stimulus, other: Stimulus) -> bool:
+    return (
+        (one.unit, one.duration_s, one.rest_s) == (other.unit, other.duration_s, other.rest_s)
+        and np.array_equal(one.breakpoints()[0], other.breakpoints()[0])
+        and np.array_equal(one.breakpoints()[1], other.breakpoints()[1])
+    )

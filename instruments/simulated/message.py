@@ -1,0 +1,142 @@
+"""Take SCPI program messages apart: units, headers, parameters, blocks, numbers, choices."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+Parameter = str | bytes
+
+# Separators count only outside of quotes.
+_OUTSIDE_QUOTES = r"""(?=(?:[^"']|"[^"]*"|'[^']*')*$)"""
+_UNITS = re.compile(";" + _OUTSIDE_QUOTES)
+_PARAMETERS = re.compile("," + _OUTSIDE_QUOTES)
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:E[+-]?\d+)?)\s*([A-Z]*)")
+_UNIT_NAMES = ("VPP", "HZ", "OHM", "PCT", "S", "V", "A")
+_PREFIXES = {
+    "": 1.0, "N": 1e-9, "U": 1e-6, "M": 1e-3, "K": 1e3, "MA": 1e6, "G": 1e9,
+}  # fmt: skip
+# What instruments answer for infinity; IEEE 488.2 has no other word.
+INFINITY = 9.9e37
+
+
+class ScpiError(Exception):
+    """An entry for the error queue: a standard code, and more words where they help."""
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+def split_message(data: bytes) -> list[tuple[str, list[Parameter]]]:
+    """Split a program message into full headers (upper case, leading colon) and parameters.
+
+    A header behind a semicolon starts where the last one stood, as SCPI demands.
+    """
+    text, blocks = _take_blocks(data)
+    units = []
+    path = ""
+    for unit in _UNITS.split(text) if "'" in text or '"' in text else text.split(";"):
+        header, _, rest = unit.strip().partition(" ")
+        if not header:
+            continue
+        header = header.upper()
+        if header[0] != "*":
+            header = header if header[0] == ":" else f"{path}:{header}"
+            path = header.rpartition(":")[0]
+        parts = _PARAMETERS.split(rest) if rest.strip() else []
+        units.append((header, [_restore(part.strip(), blocks) for part in parts]))
+    return units
+
+
+def _take_blocks(data: bytes) -> tuple[str, list[bytes]]:
+    """Replace definite-length blocks by NUL and their number, so that nothing reads them."""
+    blocks: list[bytes] = []
+    pieces: list[str] = []
+    start = 0
+    while (at := data.find(b"#", start)) >= 0:
+        digits = data[at + 1 : at + 2]
+        length = data[at + 2 : at + 2 + int(digits)] if digits.isdigit() else b""
+        end = at + 2 + len(length) + int(length) if length.isdigit() else 0
+        if not at < end <= len(data):
+            raise ScpiError(-161)
+        pieces += [data[start:at].decode("latin-1"), f"\0{len(blocks)}"]
+        blocks.append(data[at + 2 + len(length) : end])
+        start = end
+    pieces.append(data[start:].decode("latin-1"))
+    return "".join(pieces), blocks
+
+
+def _restore(part: str, blocks: list[bytes]) -> Parameter:
+    return blocks[int(part[1:])] if part.startswith("\0") else part
+
+
+@lru_cache(maxsize=1024)
+def header_regex(pattern: str) -> re.Pattern[str]:
+    """Compile a header in the notation of the manuals.
+
+    Upper case is the short form, brackets are optional, ``#`` is a numeric suffix:
+    ``[:SOURce#]:VOLTage[:LEVel]``.
+    """
+    regex = ""
+    for token in re.findall(r"[A-Za-z]+|.", pattern):
+        if token.isalpha():
+            regex += f"(?:{short_form(token)}|{token.upper()})"
+        else:
+            regex += {"[": "(?:", "]": ")?", "#": r"(\d*)", "?": r"\?", "*": r"\*"}.get(
+                token, token
+            )
+    return re.compile(regex)
+
+
+@lru_cache(maxsize=1024)
+def short_form(word: str) -> str:
+    """Return the capitals and digits of a keyword written as in the manuals."""
+    return "".join(c for c in word if not c.islower())
+
+
+def number(parameter: Parameter) -> float:
+    """Read a number with an optional unit, or INFinity."""
+    if isinstance(parameter, bytes):
+        raise ScpiError(-104)
+    text = parameter.upper()
+    if text in ("INF", "INFINITY"):
+        return INFINITY
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ScpiError(-104)
+    suffix = match[2]
+    if not suffix:
+        return float(match[1])
+    for unit in _UNIT_NAMES:
+        prefix = suffix.removesuffix(unit)
+        if suffix.endswith(unit) and prefix in _PREFIXES:
+            # SCPI: "MHZ" and "MOHM" are mega, every other M is milli.
+            mega = prefix == "M" and unit in ("HZ", "OHM")
+            return float(match[1]) * (1e6 if mega else _PREFIXES[prefix])
+    raise ScpiError(-131)
+
+
+def choice(parameter: Parameter, options: tuple[str, ...]) -> str:
+    """Match one of some keywords, in short or long form, and return its short form."""
+    for option in options:
+        if isinstance(parameter, str) and parameter.upper() in (
+            short_form(option),
+            option.upper(),
+        ):
+            return short_form(option)
+    raise ScpiError(-224)
+
+
+def unquoted(parameter: Parameter) -> str:
+    """Return a string without its quotes."""
+    if isinstance(parameter, bytes):
+        raise ScpiError(-104)
+    return parameter.strip("\"'")
+
+
+def block(data: bytes) -> bytes:
+    """Write an IEEE 488.2 definite-length block."""
+    length = str(len(data))
+    return f"#{len(length)}{length}".encode() + data
