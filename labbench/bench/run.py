@@ -11,7 +11,8 @@ from types import FrameType
 from typing import Any
 
 from labbench.bench.bench import Bench
-from labbench.features import PROPERTIES, Response, read_pulses
+from labbench.features import Response, read_pulses
+from labbench.report.device import save_features
 from labbench.store import PulseRow, Store
 from procedures.base import NeuronProcedure
 
@@ -124,17 +125,8 @@ def run_procedure(
         store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
         raise
     store.end_run(run_id, state)
-    save_features(store, run_id, procedure, recorded)
+    save_features(store, run_id, procedure.name, recorded)
     return RunReport(run_id, state, len(recorded))
-
-
-def save_features(
-    store: Store, run_id: int, procedure: NeuronProcedure, responses: list[Response]
-) -> None:
-    """Draw the features that a procedure reports, and keep them with the run."""
-    for name in procedure.properties:
-        extract, version = PROPERTIES[name]
-        store.save_features(run_id, name, extract(responses), name, version)
 
 
 @contextmanager

@@ -139,3 +139,17 @@ class FitResult:
             stages=tuple(document["stages"]),
             message=document["message"],
         )
+
+    @classmethod
+    def of_card(cls, card: ModelCard) -> FitResult:
+        """Return a result that says nothing of data, for a card that was not fitted here."""
+        return cls(
+            card=card,
+            parameters=(),
+            correlation=np.empty((0, 0)),
+            chisqr=float("nan"),
+            nfree=0,
+            outcome=Outcome.OK,
+            residuals=(),
+            stages=(f"card {card.name!r} as given: {card.source}",),
+        )

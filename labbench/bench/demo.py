@@ -1,0 +1,93 @@
+"""The demo: the whole road on the simulated bench, in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from labbench.bench.bench import open_bench
+from labbench.bench.run import begin_session, run_procedure
+from labbench.compare import Scorecard
+from labbench.errors import OutputError
+from labbench.report.device import fit_device, load_device, report_device
+from labbench.report.page import write_scorecard
+from labbench.store import Store
+from procedures import configure, find_procedure
+
+DEVICE = "demo-neuron"
+PROCEDURES = ("threshold_firing", "refractory_period")
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made."""
+
+    scorecard: Scorecard
+    database: Path
+    report: Path
+    scorecard_file: Path
+
+
+def run_demo(
+    folder: Path,
+    seed: int,
+    on_progress: Callable[[str, float], None] = lambda stage, percent: None,
+) -> DemoResult:
+    """Measure a simulated neuron, fit it, compare and report.
+
+    The device's true parameters are drawn from the seed inside the simulated bench; only the
+    scorecard, at the very end, asks for them.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if its parent is there. A database in it is added to.
+    seed : int
+        Same seed, same numbers.
+    on_progress : callable, optional
+        Called with a stage and percent.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+        bench_file = folder / "bench.toml"
+        template = files("labbench.bench").joinpath("demo.toml").read_text("utf-8")
+        bench_file.write_text(template.replace("seed = 0", f"seed = {seed}"), "utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"The demo cannot write to {str(folder)!r}: {error.strerror}. "
+            "Name a folder in a place that exists and is writable."
+        ) from error
+    database = folder / "lab.db"
+    with Store.open(database, create=True, durable=False) as store:
+        with open_bench(bench_file) as bench:
+            device_id = store.add_device(DEVICE, "neuron")
+            session_id = begin_session(bench, store)
+            run_ids = []
+            for name in PROCEDURES:
+                report = run_procedure(
+                    bench,
+                    store,
+                    session_id,
+                    device_id,
+                    configure(find_procedure(name), {}),
+                    on_progress=partial(on_progress, name),
+                )
+                run_ids.append(report.run_id)
+            truth = bench.truth
+        on_progress("fit", 0)
+        data = load_device(store, DEVICE, run_ids)
+        fit = fit_device(store, data)
+        on_progress("fit", 100)
+        on_progress("compare and report", 0)
+        scorecard = report_device(store, data, fit, folder / "report.html", seed=seed, truth=truth)
+        write_scorecard(folder / "scorecard.json", scorecard)
+        on_progress("compare and report", 100)
+    return DemoResult(scorecard, database, folder / "report.html", folder / "scorecard.json")

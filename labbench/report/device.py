@@ -1,0 +1,240 @@
+"""From a device's recordings in the store to fit, comparison and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labbench.report.page import write_report
+
+from labbench import __version__
+from labbench.compare import Scorecard, compare_responses, energy_per_spike, replay
+from labbench.errors import FitError, NotFoundError
+from labbench.features import PROPERTIES, Response
+from labbench.fit import FitResult, fit_memristor, fit_neuron
+from labbench.model import Loading, ModelCard, read_card
+from labbench.report.scorecard import scorecard_of
+from labbench.store import FitRecord, RunRecord, Store
+from procedures import PROCEDURES
+
+# What recordings of other tools say; our own procedures name their properties themselves.
+IMPORTED = {
+    "imported_sweep": ("volatile_switching",),
+    "imported_pulse": ("pulse_switching", "relaxation"),
+}
+PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
+# A simulated answer costs up to a second where a slow sweep meets fast jumps.
+MOST_SIMULATED = {"imported_sweep": 10}
+ENOUGH_SIMULATED = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceData:
+    """What is recorded of one device.
+
+    Attributes
+    ----------
+    name, kind : str
+    runs : tuple of RunRecord
+        Those that are used: finished ones with a property that is understood.
+    responses : mapping of run id to responses
+    loading : Loading
+        The probe on the output.
+    """
+
+    name: str
+    kind: str
+    runs: tuple[RunRecord, ...]
+    responses: Mapping[int, Sequence[Response]]
+    loading: Loading
+
+    def all_responses(self) -> list[Response]:
+        """Return the responses of all runs."""
+        return [response for run in self.runs for response in self.responses[run.id]]
+
+    def measured(self) -> dict[str, list[Response]]:
+        """Return the responses by property, those that a simulation can stand beside."""
+        grouped: dict[str, list[Response]] = {}
+        for run in self.runs:
+            for name in properties_of(run.procedure):
+                grouped.setdefault(name, []).extend(
+                    r for r in self.responses[run.id] if run.procedure in PROCEDURES or _is_up(r)
+                )
+        return grouped
+
+
+def load_device(store: Store, device: str, run_ids: Sequence[int] | None = None) -> DeviceData:
+    """Load the finished runs of a device.
+
+    Parameters
+    ----------
+    store : Store
+    device : str
+    run_ids : sequence of int, optional
+        Only these.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such device, or nothing of it that a fit or a comparison can use.
+    """
+    runs = tuple(
+        run
+        for run in store.runs(device=device, state="finished")
+        if properties_of(run.procedure) and (run_ids is None or run.id in run_ids)
+    )
+    if not runs:
+        known = ", ".join([*PROCEDURES, *IMPORTED])
+        raise NotFoundError(
+            f"Device {device!r} has no finished run of {known}: run one, or import a recording."
+        )
+    kind = next(record.kind for record in store.devices() if record.name == device)
+    wiring = store.session(runs[-1].session_id).config.get("wiring", {})
+    loading = Loading(
+        wiring.get("probe_resistance_ohm", float("inf")), wiring.get("probe_capacitance_f", 0.0)
+    )
+    return DeviceData(device, kind, runs, {r.id: store.responses(r.id) for r in runs}, loading)
+
+
+def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
+    """Fit a device's recordings, and keep card and result in the store.
+
+    Raises
+    ------
+    FitError
+        If the kind of device has no fit, or its data do not allow one.
+    """
+    if data.kind not in PRIOR_CARDS:
+        raise FitError(f"A {data.kind} has no model here: {', '.join(PRIOR_CARDS)} have.")
+    prior = prior_card or read_card(PRIOR_CARDS[data.kind])
+    name = f"{data.name}-fit"
+    if data.kind == "neuron":
+        result = fit_neuron(data.all_responses(), prior, loading=data.loading, name=name)
+    else:
+        result = fit_memristor(data.all_responses(), prior, name=name)
+    run_ids = [run.id for run in data.runs]
+    store.save_fit(
+        store.save_card(result.card),
+        run_ids,
+        str(result.outcome),
+        result.to_dict(),
+        store.dataset_sha256(run_ids),
+    )
+    return result
+
+
+def latest_fit(store: Store, device: str) -> tuple[FitRecord, FitResult]:
+    """Return the newest fit of a device, as stored and rebuilt."""
+    record = store.latest_fit(device)
+    return record, FitResult.from_dict(record.document)
+
+
+def report_device(
+    store: Store,
+    data: DeviceData,
+    fit: FitResult,
+    path: Path | None = None,
+    *,
+    seed: int = 0,
+    truth: ModelCard | None = None,
+) -> Scorecard:
+    """Simulate the recorded stimuli with the fitted card and lay the two side by side.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps the comparison.
+    data, fit : DeviceData, FitResult
+    path : Path, optional
+        Where the HTML page goes, if anywhere.
+    seed : int
+        Of the simulated trials.
+    truth : ModelCard, optional
+        Where a simulated bench knows it.
+    """
+    measured = data.measured()
+    simulated = _simulate(data, measured, fit.card, seed)
+    singles = measured.get("threshold_firing", [])
+    scorecard = scorecard_of(
+        data.name,
+        fit,
+        compare_responses(measured, simulated),
+        seed=seed,
+        energy=energy_per_spike(fit.card, singles, loading=data.loading),
+        truth=truth,
+    )
+    device_id = next(record.id for record in store.devices() if record.name == data.name)
+    store.save_comparison(device_id, store.save_card(fit.card), scorecard.to_dict())
+    if path is not None:
+        write_report(
+            path,
+            scorecard=scorecard,
+            fit=fit,
+            measured=measured,
+            simulated=simulated,
+            provenance=_provenance(store, data, seed),
+            notes=_notes(data),
+        )
+    return scorecard
+
+
+def properties_of(procedure: str) -> tuple[str, ...]:
+    """Return the properties that a procedure's responses tell of; none if it is not known."""
+    if procedure in PROCEDURES:
+        return PROCEDURES[procedure].properties
+    return IMPORTED.get(procedure, ())
+
+
+def save_features(store: Store, run_id: int, procedure: str, responses: Sequence[Response]) -> None:
+    """Draw the features that a run's procedure tells of, and keep them with the run."""
+    for name in properties_of(procedure):
+        extract, version = PROPERTIES[name]
+        store.save_features(run_id, name, extract(responses), name, version)
+
+
+def _simulate(
+    data: DeviceData, measured: Mapping[str, list[Response]], card: ModelCard, seed: int
+) -> dict[str, list[Response]]:
+    """Replay each list of responses once, however many properties read it."""
+    played: dict[tuple[int, ...], list[Response]] = {}
+    simulated = {}
+    most = min((MOST_SIMULATED.get(run.procedure, 10**9) for run in data.runs), default=10**9)
+    for name, responses in measured.items():
+        key = tuple(id(response) for response in responses)
+        if key not in played:
+            chosen = responses[:most]
+            repeats = max(1, min(20, ENOUGH_SIMULATED // max(len(chosen), 1)))
+            if most < 10**9:
+                repeats = 1
+            played[key] = replay(chosen, card, seed=seed, repeats=repeats, loading=data.loading)
+        simulated[name] = played[key]
+    return simulated
+
+
+def _is_up(response: Response) -> bool:
+    return float(response.trace.values("input").sum()) > 0
+
+
+def _provenance(store: Store, data: DeviceData, seed: int) -> dict[str, str]:
+    session = store.session(data.runs[-1].session_id)
+    return {
+        "labbench": f"{__version__}, commit {session.git_commit or 'unknown'}",
+        "recorded": f"by {session.operator} on {session.host}",
+        "instruments": "; ".join(f"{i.role}: {i.idn}" for i in session.instruments) or "imported",
+        "bench": "simulated" if session.simulated else "real",
+        "bench description": f"sha256 {session.config_sha256[:16]}",
+        "runs": ", ".join(
+            f"{r.id} ({r.procedure} version {r.procedure_version})" for r in data.runs
+        ),
+        "data": f"sha256 {store.dataset_sha256([run.id for run in data.runs])[:16]}",
+        "seed of the simulated trials": str(seed),
+    }
+
+
+def _notes(data: DeviceData) -> list[str]:
+    seen: dict[str, Any] = {}
+    for response in data.all_responses():
+        seen.update(dict.fromkeys(response.trace.notes))
+    return list(seen)
