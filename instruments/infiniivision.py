@@ -182,6 +182,8 @@ class InfiniiVision:
     ----------
     adapter : str, int or pymeasure Adapter
     name : str
+    channel : int
+        Ignored, as in every driver of an instrument without a choice of one.
     clock : Clock, optional
     **kwargs
         For the VISA connection.
@@ -197,6 +199,7 @@ class InfiniiVision:
         adapter: Any,
         name: str = "Keysight InfiniiVision oscilloscope",
         *,
+        channel: int = 1,
         clock: Clock | None = None,
         **kwargs: Any,
     ) -> None:

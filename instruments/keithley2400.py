@@ -57,6 +57,8 @@ class Keithley2400:
     ----------
     adapter : str, int or pymeasure Adapter
     name : str
+    channel : int
+        Ignored, as in every driver of an instrument without a choice of one.
     clock : Clock, optional
         Not needed: nothing waits here.
     **kwargs
@@ -73,6 +75,7 @@ class Keithley2400:
         adapter: Any,
         name: str = "Keithley 2400 SourceMeter",
         *,
+        channel: int = 1,
         clock: Clock | None = None,
         **kwargs: Any,
     ) -> None:

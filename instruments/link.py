@@ -44,7 +44,7 @@ class LinkedMixin(SCPIMixin):
         Name of the resource, for messages.
     """
 
-    def __init__(self, adapter: Any, name: str, **kwargs: Any) -> None:
+    def __init__(self, adapter: Any, name: str = "instrument", **kwargs: Any) -> None:
         self.resource = str(getattr(adapter, "resource_name", None) or adapter)
         self._command = "open"
         with link(self.resource, self._command):

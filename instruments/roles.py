@@ -2,8 +2,8 @@
 
 A class fills a role by having these members; it does not inherit from it. Each holds a pymeasure
 driver as `driver` (words like ``read`` and ``source_voltage`` mean something else there) and is
-made by ``Class(address, visa_library=..., clock=...)``. Time zero of a record is the trigger, which
-is time zero of the stimulus.
+made by ``Class(address, visa_library=..., channel=..., clock=...)``. Time zero of a record is the
+trigger, which is time zero of the stimulus.
 """
 
 from __future__ import annotations
