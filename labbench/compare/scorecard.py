@@ -61,7 +61,12 @@ def energy_per_spike(
         return {}
     amplitude_v, response = sorted(fired, key=lambda pair: pair[0])[len(fired) // 2]
     simulation = simulate(
-        card, response.stimulus, noise="off", interval_s=response.trace.interval_s, loading=loading
+        card,
+        response.stimulus,
+        noise="off",
+        interval_s=response.trace.interval_s,
+        loading=loading,
+        rtol=1e-8,
     )
     spikes = simulation.solution.event_times_s("spike").size
     return {

@@ -1,0 +1,115 @@
+"""Procedures, played to the model: the same objects that run on a bench."""
+
+from itertools import pairwise
+
+import pytest
+
+from labbench.errors import SettingError
+from labbench.features import PROPERTIES, read_pulses
+from labbench.model import read_card
+from procedures import PROCEDURES, configure, find_procedure, settings_of
+from procedures.players import ModelPlayer
+
+
+def play(name, card, settings, seed=0):
+    procedure = configure(find_procedure(name), settings)
+    responses, rows, percent = [], [], []
+    procedure.player = ModelPlayer(card, seed, interval_s=2e-6, start_s=-1e-4)
+    procedure.record = lambda ordinal, response: responses.append(response)
+    procedure.should_stop = lambda: False
+
+    def emit(topic, value):
+        (rows if topic == "results" else percent).append(value)
+
+    procedure.emit = emit
+    procedure.startup()
+    procedure.execute()
+    procedure.shutdown()
+    return procedure, responses, rows, percent
+
+
+@pytest.fixture(scope="module")
+def b1():
+    return read_card("b1")
+
+
+def test_threshold_firing_finds_the_threshold_and_spreads_around_it(b1):
+    procedure, responses, rows, percent = play("threshold_firing", b1, {"repeats": 6})
+    features = {f.label: f for f in PROPERTIES["threshold_firing"][0](responses)}
+    threshold = features["threshold_voltage"]
+    assert 0.6 < threshold.value < 0.72
+    assert 0 < threshold.stderr < 0.03
+    amplitudes = [r.stimulus.pulses[0].amplitude_v for r in responses]
+    assert max(amplitudes) <= 2.2 * 1.08 * 0.75
+    assert len(rows) == len(responses)
+    assert set(rows[0]) == set(procedure.DATA_COLUMNS)
+    assert percent[-1] <= 100
+    assert percent == sorted(percent)
+
+
+def test_the_search_stresses_the_device_no_further_than_its_threshold(b1):
+    _, responses, _, _ = play("threshold_firing", b1, {"repeats": 1})
+    trials = [(r.stimulus.pulses[0].amplitude_v, read_pulses(r)[0].fired) for r in responses]
+    found = next(i for i in range(len(trials)) if trials[i][1] and trials[i] == trials[i + 1])
+    amplitudes = [amplitude for amplitude, _ in trials[: found + 2]]
+    assert amplitudes == sorted(amplitudes)
+    assert all(b <= a * 1.08 + 1e-3 for a, b in pairwise(amplitudes))
+
+
+def test_a_device_that_never_fires_ends_the_search_quietly(b1):
+    dead = b1.with_values({"gamma1_per_s": 1e6})
+    _, responses, _, _ = play("threshold_firing", dead, {})
+    assert responses
+    assert not any(read_pulses(r)[0].fired for r in responses)
+    features = {f.label: f for f in PROPERTIES["threshold_firing"][0](responses)}
+    assert features["threshold_voltage"].outcome == "too few data"
+
+
+def test_refractory_period_sees_a_slower_second_pulse_after_a_short_gap(b1):
+    _, responses, _, _ = play("refractory_period", b1, {"repeats": 6, "gaps": 3})
+    ratios = {
+        f.at["gap_s"]: f
+        for f in PROPERTIES["refractory_period"][0](responses)
+        if f.name == "latency_ratio"
+    }
+    short, long = ratios[min(ratios)], ratios[max(ratios)]
+    assert short.value - long.value > 3 * (short.stderr + long.stderr)
+
+
+def test_a_stop_between_stimuli_is_obeyed(b1):
+    procedure = configure(find_procedure("threshold_firing"), {})
+    responses = []
+    procedure.player = ModelPlayer(b1, 0, interval_s=2e-6, start_s=-1e-4)
+    procedure.record = lambda ordinal, response: responses.append(response)
+    procedure.should_stop = lambda: len(responses) >= 3
+    procedure.emit = lambda topic, value: None
+    procedure.execute()
+    assert len(responses) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"widht_s": "1e-3"}, "no setting widht_s; it has width_s"),
+        ({"width_s": "wide"}, "width_s must be a number in s, not 'wide'"),
+        ({"width_s": "-1"}, "width_s = -1 s is out of its bounds, 1e-06 to 1 s"),
+        ({"width_s": "nan"}, "out of its bounds"),
+        ({"repeats": "2.5"}, "repeats = 2.5 must be a whole number"),
+    ],
+)
+def test_bad_settings_say_what_is_wrong(settings, said):
+    with pytest.raises(SettingError) as caught:
+        configure(find_procedure("threshold_firing"), settings)
+    assert said in str(caught.value)
+
+
+def test_an_unknown_procedure_names_the_known_ones():
+    with pytest.raises(SettingError, match="known are threshold_firing, refractory_period"):
+        find_procedure("treshold_firing")
+
+
+def test_settings_belong_to_the_instance_only():
+    changed = configure(PROCEDURES["threshold_firing"], {"repeats": 3})
+    fresh = configure(PROCEDURES["threshold_firing"], {})
+    assert (changed.repeats, fresh.repeats) == (3, 30)
+    assert [s.name for s in settings_of(type(fresh))][:2] == ["width_s", "start_v"]
