@@ -81,7 +81,8 @@ def digitise(
             "round the times of the stimulus or shorten it."
         )
     low_v, high_v = min(0.0, float(level_v.min())), max(0.0, float(level_v.max()))
-    step_v = max(high_v - low_v, min_amplitude_v) / (2 * FULL_CODE)
+    amplitude_v = max(high_v - low_v, min_amplitude_v)
+    step_v = amplitude_v / (2 * FULL_CODE)
     zero_code = int(np.clip(np.round(-FULL_CODE - low_v / step_v), -FULL_CODE, FULL_CODE))
 
     def code(values_v: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,7 +92,7 @@ def digitise(
     return Samples(
         codes=code(sampled_v).astype(np.int16),
         interval_s=grid * _TICK_S,
-        amplitude_v=step_v * 2 * FULL_CODE,
+        amplitude_v=amplitude_v,
         offset_v=-zero_code * step_v,
         emitted=_emitted(stimulus, tick, (code(level_v) - zero_code) * step_v),
     )
@@ -140,7 +141,7 @@ def _emitted(stimulus: Stimulus, tick: NDArray[np.int64], level_v: NDArray[np.fl
             )
             return replace(stimulus, pulses=pulses)
     return Waveform(
-        time_s=tick * _TICK_S,
+        time_s=np.multiply(tick, _TICK_S, dtype=np.float64),
         level=level_v,
         duration_s=max(stimulus.duration_s, float(tick[-1] * _TICK_S)),
         rest_s=stimulus.rest_s,

@@ -24,8 +24,7 @@ from instruments.simulated.oscilloscope import Oscilloscope
 from instruments.simulated.scpi import ScpiInstrument
 from instruments.simulated.sourcemeter import SourceMeter
 from labbench.errors import BenchError, CardError
-from labbench.model import PARAMETERS, ModelCard, read_card
-from labbench.model.output import Loading
+from labbench.model import PARAMETERS, Loading, ModelCard, read_card
 
 # What differs from device to device, and is drawn.
 DRAWN = (
@@ -64,10 +63,8 @@ class SimulatedEntry(_Entry):
     instruments: list[InstrumentEntry]
 
 
-# Nodes that the terminals of each kind of instrument may touch.
-_NODES = {Generator: ("input",), Oscilloscope: ("input", "output"), SourceMeter: ("supply",)}
-_LAST_TERMINAL = {Generator: 2, Oscilloscope: 4, SourceMeter: 1}
-_KINDS: dict[str, tuple[type[ScpiInstrument], str]] = {
+Kind = type[Generator] | type[Oscilloscope] | type[SourceMeter]
+_KINDS: dict[str, tuple[Kind, str]] = {
     "33512B": (Generator, "Agilent Technologies,33512B,{serial},5.03-3.15-2.00-58-00"),
     "33622A": (Generator, "Keysight Technologies,33622A,{serial},A.02.03-3.15-03-64-02"),
     "DSOX3024T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 3024T,{serial},07.50.2021102830"),
@@ -122,17 +119,15 @@ class SimulatedBench:
     ) -> ScpiInstrument:
         kind, identity = _KINDS[entry.model]
         for terminal, node in entry.terminals.items():
-            if not 1 <= terminal <= _LAST_TERMINAL[kind]:
+            if not 1 <= terminal <= kind.last_terminal:
                 raise BenchError(f"A {entry.model} has no terminal {terminal} ({entry.address}).")
-            if node not in _NODES[kind]:
+            if node not in kind.nodes:
                 raise BenchError(
                     f"Terminal {terminal} of the {entry.model} at {entry.address} cannot touch "
-                    f"{node!r} in the simulated circuit: {' or '.join(_NODES[kind])} only."
+                    f"{node!r} in the simulated circuit: {' or '.join(kind.nodes)} only."
                 )
-        arguments: tuple[Any, ...] = (identity.format(serial=serial), self.clock, self._circuit)
-        if kind is Generator:
-            return Generator(*arguments, entry.terminals)
-        return kind(*arguments, entry.terminals, noise)
+        name = identity.format(serial=serial)
+        return kind(name, self.clock, self._circuit, entry.terminals, noise)
 
     def _wire_trigger(self, entry: InstrumentEntry) -> None:
         """Wire a sync output to a scope; without a word, to that of the only generator."""

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labbench.model.card import ModelCard
-from labbench.model.output import Loading, output_voltage
-from labbench.model.simulate import advance, resting
+from labbench.model import Loading, ModelCard, advance, resting
+from labbench.model.output import output_voltage
 
 FloatArray = NDArray[np.float64]
 
@@ -56,8 +55,8 @@ class Timeline:
         self.corner_s = np.r_[self.corner_s[kept], at_s, corner_s]
         self.level = np.r_[self.level[kept], before, level]
 
-    def at(self, time_s: ArrayLike) -> FloatArray:
-        """Return the level at some times."""
+    def at(self, time_s: FloatArray) -> FloatArray:
+        """Return the level at some times (n,)."""
         return np.asarray(np.interp(time_s, self.corner_s, self.level))
 
     def forget(self, before_s: float) -> None:
@@ -97,6 +96,8 @@ class Circuit:
         self.clock = clock
         self.supply_limit_a = np.inf
         self._loading = loading or Loading()
+        # Without a supply the drain costs no time to solve: here only the gate is wanted.
+        self._gate_card = card.with_values({"supply_v": 0.0})
         self._state = resting(card, seed=seed)
         self._lines = {"input": Timeline(), "supply": Timeline()}
         self._recordings: list[Recording] = []
@@ -128,7 +129,7 @@ class Circuit:
         wanted = [r.time_s[r.filled : end] for r, end in zip(self._recordings, ends, strict=True)]
         time_s = np.r_[wanted[0], to_s] if len(wanted) == 1 else np.unique(np.r_[*wanted, to_s])
         line = self._lines["input"]
-        solution = advance(self.card, self._state, line.corner_s, line.level, time_s)
+        solution = advance(self._gate_card, self._state, line.corner_s, line.level, time_s)
         self._state = solution.state
         self._past = Recording(time_s, solution.input, solution.node_v, filled=time_s.size)
         for recording, end in zip(self._recordings, ends, strict=True):

@@ -8,7 +8,7 @@ not (with a filter on, the level is linear between samples; without, it is a sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ _OUTPUT_OHM = 50.0
 _MAX_LEVEL_V = 10.0
 _MIN_AMPLITUDE_V = 2e-3
 _SOURCE = "[:SOURce#]"
+_MAX_BURST = 10_000_000
 
 
 class Generator(ScpiInstrument):
@@ -34,14 +35,22 @@ class Generator(ScpiInstrument):
     the instrument does.
     """
 
+    nodes = ("input",)
+    last_terminal = CHANNELS
     errors = ERROR_TEXTS | {
         785: "Specified arb waveform does not exist",
         786: "Specified arb waveform already exists",
     }
 
     def __init__(
-        self, identity: str, clock: VirtualClock, circuit: Circuit, terminals: dict[int, str]
+        self,
+        identity: str,
+        clock: VirtualClock,
+        circuit: Circuit,
+        terminals: Mapping[int, str],
+        noise: np.random.Generator,
     ) -> None:
+        # The generator's own noise is far below what the scope can see: `noise` is left alone.
         super().__init__(identity, clock)
         self.sync_listeners: list[Callable[[float], None]] = []
         self._circuit = circuit
@@ -199,6 +208,8 @@ class Generator(ScpiInstrument):
         self._arbs[key] = codes.astype(np.int16)
 
     def _clear_arbs(self, channel: int, parameters: Sequence[Parameter]) -> None:
+        if self.settings["output", channel] and self.settings["shape", channel] == "ARB":
+            raise ScpiError(-221, "the waveform is being output")
         self._arbs = {key: arb for key, arb in self._arbs.items() if key[0] != channel}
 
     # What comes out.
@@ -213,8 +224,11 @@ class Generator(ScpiInstrument):
             raise ScpiError(-221, "the simulated output plays ARB bursts and DC only")
         if not setting("burst") or setting("burst_mode") != "TRIG" or setting("trigger") == "IMM":
             raise ScpiError(-221, "the simulated output plays ARB in triggered bursts only")
-        if (channel, setting("arb")) not in self._arbs:
+        arb = self._arbs.get((channel, self.settings["arb", channel]))
+        if arb is None:
             raise ScpiError(785)
+        if arb.size * self.settings["cycles", channel] > _MAX_BURST:
+            raise ScpiError(-221, "the simulated burst is limited to 1e7 samples")
 
     def _levels(self, channel: int) -> NDArray[np.float64]:
         """Return the open-circuit volts of the samples of one cycle."""

@@ -37,15 +37,15 @@ def split_message(data: bytes) -> list[tuple[str, list[Parameter]]]:
     text, blocks = _take_blocks(data)
     units = []
     path = ""
-    for unit in _UNITS.split(text) if "'" in text or '"' in text else text.split(";"):
-        header, _, rest = unit.strip().partition(" ")
+    for unit in _split(_UNITS, ";", text):
+        header, *rest = unit.split(None, 1) or [""]
         if not header:
             continue
         header = header.upper()
         if header[0] != "*":
             header = header if header[0] == ":" else f"{path}:{header}"
             path = header.rpartition(":")[0]
-        parts = _PARAMETERS.split(rest) if rest.strip() else []
+        parts = _split(_PARAMETERS, ",", rest[0]) if rest else []
         units.append((header, [_restore(part.strip(), blocks) for part in parts]))
     return units
 
@@ -66,6 +66,12 @@ def _take_blocks(data: bytes) -> tuple[str, list[bytes]]:
         start = end
     pieces.append(data[start:].decode("latin-1"))
     return "".join(pieces), blocks
+
+
+def _split(outside_quotes: re.Pattern[str], separator: str, text: str) -> list[str]:
+    # The expression looks ahead from each separator: too slow for a long list of numbers.
+    has_quotes = "'" in text or '"' in text
+    return outside_quotes.split(text) if has_quotes else text.split(separator)
 
 
 def _restore(part: str, blocks: list[bytes]) -> Parameter:

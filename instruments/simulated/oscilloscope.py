@@ -9,7 +9,7 @@ and the bandwidth limit is left out: 20 MHz is far beyond a microsecond.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,8 @@ class _Acquisition:
 class Oscilloscope(ScpiInstrument):
     """Four channels on nodes of the circuit; channels without a wire see 0 V and their noise."""
 
+    nodes = ("input", "output")
+    last_terminal = CHANNELS
     number_format = "+.8E"
 
     def __init__(
@@ -52,7 +54,7 @@ class Oscilloscope(ScpiInstrument):
         identity: str,
         clock: VirtualClock,
         circuit: Circuit,
-        terminals: dict[int, str],
+        terminals: Mapping[int, str],
         noise: np.random.Generator,
     ) -> None:
         super().__init__(identity, clock)
@@ -81,7 +83,7 @@ class Oscilloscope(ScpiInstrument):
         if acquisition is None or self._recording is not None or at_s < acquisition.armed_s:
             return
         interval_s = acquisition.span_s / acquisition.points
-        index = np.arange(acquisition.points)
+        index = np.arange(acquisition.points, dtype=np.float64)
         time_s = at_s - acquisition.pre_s + index * interval_s
         self._recording = self._circuit.record(time_s)
 

@@ -9,7 +9,7 @@ error.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -34,6 +34,8 @@ _ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
 class SourceMeter(ScpiInstrument):
     """One output, wired to the supply of the circuit."""
 
+    nodes = ("supply",)
+    last_terminal = 1
     errors = ERROR_TEXTS | {803: "Not permitted with OUTPUT off"}
     no_error = '0,"No error"'
     number_format = ".6E"
@@ -43,7 +45,7 @@ class SourceMeter(ScpiInstrument):
         identity: str,
         clock: VirtualClock,
         circuit: Circuit,
-        terminals: dict[int, str],
+        terminals: Mapping[int, str],
         noise: np.random.Generator,
     ) -> None:
         super().__init__(identity, clock)
@@ -95,7 +97,7 @@ class SourceMeter(ScpiInstrument):
         self.on(":SENSe:FUNCtion[:ON]", lambda c, p: None)
         self.on(":SENSe:FUNCtion[:ON]:ALL", lambda c, p: None)
         self.on(":SENSe:FUNCtion:CONCurrent", lambda c, p: None)
-        self._elements = _ELEMENTS
+        self._elements: tuple[str, ...] = _ELEMENTS
         self.on(":FORMat:ELEMents[:SENSe]", self._set_elements)
         self.on(":READ?", lambda c, p: self._read())
         self.on(":MEASure:CURRent[:DC]?", lambda c, p: self._measure_current())

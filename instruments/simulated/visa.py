@@ -113,7 +113,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         self._sessions.clear()
         number = next(self._numbers)
         self._managers = {number}
-        return number, self.handle_return_value(None, StatusCode.success)
+        return number, self._done(number)
 
     def open(
         self,
@@ -126,14 +126,14 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         try:
             address = canonical(resource_name)
         except BenchError:
-            return 0, self.handle_return_value(session, StatusCode.error_invalid_resource_name)
+            return 0, self._done(session, StatusCode.error_invalid_resource_name)
         instrument = self._bench.instruments.get(address)
         if instrument is None:
-            return 0, self.handle_return_value(session, StatusCode.error_resource_not_found)
+            return 0, self._done(session, StatusCode.error_resource_not_found)
         number = next(self._numbers)
         name = rname.ResourceName.from_string(address)
         self._sessions[number] = Session(session, name, instrument)
-        return number, self.handle_return_value(number, StatusCode.success)
+        return number, self._done(number)
 
     def close(self, session: Any) -> StatusCode:
         """Close a resource, or the manager and with it the bench."""
@@ -160,7 +160,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
                 message, opened.partial = opened.partial, b""
                 self._bench.clock.sleep(self._bench.message_latency_s)
                 opened.instrument.message(message)
-        return len(data), self.handle_return_value(session, StatusCode.success)
+        return len(data), self._done(session)
 
     def read(self, session: Any, count: int) -> tuple[bytes, StatusCode]:
         """Read up to the end of the answer, a termination character or some number of bytes."""
@@ -170,7 +170,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
             if not instrument.is_talking:
                 instrument.unterminated()
                 self._bench.clock.sleep(opened.timeout_s)
-                return b"", self.handle_return_value(session, StatusCode.error_timeout)
+                return b"", self._done(session, StatusCode.error_timeout)
             end = opened.termination
             data = instrument.take(count, end)
             if end and data.endswith(end):
@@ -179,12 +179,12 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
                 status = StatusCode.success_max_count_read
             else:
                 status = StatusCode.success
-        return data, self.handle_return_value(session, status)
+        return data, self._done(session, status)
 
     def read_stb(self, session: Any) -> tuple[int, StatusCode]:
         """Read the status byte without a message."""
         status = self._session(session).instrument.status_byte
-        return status, self.handle_return_value(session, StatusCode.success)
+        return status, self._done(session)
 
     def clear(self, session: Any) -> StatusCode:
         """Clear the buffers of an instrument."""
@@ -192,7 +192,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         with self._bench.lock:
             opened.partial = b""
             opened.instrument.device_clear()
-        return self.handle_return_value(session, StatusCode.success)
+        return self._done(session)
 
     def flush(self, session: Any, mask: Any) -> StatusCode:
         """Discard what waits to be read."""
@@ -204,19 +204,19 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         with self._bench.lock:
             self._bench.clock.sleep(self._bench.message_latency_s)
             opened.instrument.group_trigger()
-        return self.handle_return_value(session, StatusCode.success)
+        return self._done(session)
 
     # Attributes and events.
 
     def get_attribute(self, session: Any, attribute: Any) -> tuple[Any, StatusCode]:
         """Return an attribute of a resource."""
         value, status = self._session(session).get(attribute)
-        return value, self.handle_return_value(session, status)
+        return value, self._done(session, status)
 
     def set_attribute(self, session: Any, attribute: Any, attribute_state: Any) -> StatusCode:
         """Change an attribute of a resource."""
         status = self._session(session).set(attribute, attribute_state)
-        return self.handle_return_value(session, status)
+        return self._done(session, status)
 
     def disable_event(self, session: Any, event_type: Any, mechanism: Any) -> StatusCode:
         """Do nothing: there are no events yet, but PyVISA switches them off when it closes."""
@@ -225,6 +225,10 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
     def discard_events(self, session: Any, event_type: Any, mechanism: Any) -> StatusCode:
         """Do nothing, see `disable_event`."""
         return StatusCode.success
+
+    def _done(self, session: Any, status: StatusCode = StatusCode.success) -> StatusCode:
+        """Note a status; one that is an error raises."""
+        return self.handle_return_value(session, status)
 
     @property
     def _bench(self) -> SimulatedBench:

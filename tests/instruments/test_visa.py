@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import pyvisa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pymeasure.instruments.agilent import Agilent33500
 from pymeasure.instruments.keithley import Keithley2400
 from pyvisa.constants import InterfaceType, StatusCode
@@ -229,3 +231,35 @@ def test_a_missing_or_real_bench_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real.toml").write_text('visa = "@py"')
     with pytest.raises(BenchError, match=r"has no \[simulated\] part"):
         read_bench(tmp_path / "real.toml")
+
+
+WORDS = (
+    "SOUR1 VOLT OFFS FUNC ARB DATA DAC VOL:CLE OUTP LOAD TRIG BURS NCYC CHAN1 RANG TIM WAV PRE? "
+    "DATA? SING DIG AER? OPER:COND? SENS CURR PROT READ? FORM:ELEM MEAS:CURR? SYST:ERR? *RST *TRG "
+    "*OPC? *WAI *ESE *STB? MIN MAX DEF INF ON OFF 1 -3 1e9 nan 5mV 'x' \" #13abc #0 #9 ; , : ? * é"
+)
+
+
+@given(
+    words=st.lists(st.sampled_from(WORDS.split()), max_size=12),
+    joint=st.sampled_from([":", " ", "", ",", ";"]),
+)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_message_breaks_an_instrument(
+    manager: pyvisa.ResourceManager, words: list[str], joint: str
+) -> None:
+    for instrument in bench_of(manager).instruments.values():
+        for text in (joint.join(words), " ".join(words)):
+            instrument.message(text.encode("latin-1") + b"\r\n")
+        instrument.take(1_000_000)
+        instrument.message(b"*RST;*CLS;*IDN?")
+        assert instrument.take(1_000).decode().strip() == instrument.identity
+
+
+def test_a_long_list_of_numbers_is_taken_in_time(manager: pyvisa.ResourceManager) -> None:
+    awg = manager.open_resource(AWG)
+    started_s = time.monotonic()
+    awg.write("DATA:ARB:DAC long," + ",".join(str(n % 1000) for n in range(60_000)))
+    awg.write("FUNC:ARB long")
+    assert awg.query("SYST:ERR?").startswith("+0")
+    assert time.monotonic() - started_s < 5.0
