@@ -361,11 +361,11 @@ def _say_error(message: str) -> None:
 def _print_scorecard(scorecard: Scorecard) -> None:
     from rich.console import Console
 
-    from labbench.report.table import scorecard_tables
+    from labbench.report.table import parameter_table, scorecard_table
 
     console = Console()
-    for table in scorecard_tables(scorecard):
-        console.print(table)
+    console.print(scorecard_table(scorecard))
+    console.print(parameter_table(scorecard))
 
 
 def _print_features(records: list[Any]) -> None:

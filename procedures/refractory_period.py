@@ -36,9 +36,9 @@ class RefractoryPeriod(NeuronProcedure):
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    gap_min_s = FloatParameter("Smallest gap", units="s", default=2e-4, minimum=2e-6, maximum=10)
+    gap_min_s = FloatParameter("Smallest gap", units="s", default=5e-5, minimum=2e-6, maximum=10)
     gap_max_s = FloatParameter("Largest gap", units="s", default=5e-3, minimum=2e-6, maximum=10)
-    gaps = IntegerParameter("Number of gaps", default=6, minimum=2, maximum=100)
+    gaps = IntegerParameter("Number of gaps", default=8, minimum=2, maximum=100)
     repeats = IntegerParameter("Repeats at each gap", default=12, minimum=1, maximum=10_000)
     record_s = FloatParameter(
         "Record after the pulses", units="s", default=3e-3, minimum=0, maximum=10

@@ -13,7 +13,7 @@ from labbench.bench.run import begin_session, run_procedure
 from labbench.compare import Scorecard
 from labbench.errors import OutputError
 from labbench.report.device import fit_device, load_device, report_device
-from labbench.report.page import write_scorecard
+from labbench.report.scorecard import write_scorecard
 from labbench.store import Store
 from procedures import configure, find_procedure
 

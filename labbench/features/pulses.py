@@ -89,3 +89,12 @@ def grouped(
         value = first.amplitude_v if key == "amplitude_v" else train[1].pulse.start_s - first.end_s
         groups.setdefault(float(f"{value:.6g}"), []).append(train)
     return dict(sorted(groups.items()))
+
+
+def timing_error_s(responses: Sequence[Response]) -> float:
+    """Return the standard error of a time that sampling alone leaves: interval / sqrt(12).
+
+    Repeats do not average it away where every trial fires at the same time.
+    """
+    intervals_s = [r.trace.interval_s or 0.0 for r in responses]
+    return max(intervals_s, default=0.0) / 12**0.5

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import nan
+from math import hypot, nan
 
 import numpy as np
 
 from labbench.features.feature import Feature, Outcome, Response
-from labbench.features.pulses import grouped, readings_of_trains
+from labbench.features.pulses import grouped, readings_of_trains, timing_error_s
 from labbench.features.statistics import log_mean, proportion
 from labbench.spikes import find_spikes, rising_crossings
 
@@ -18,6 +18,8 @@ FEWEST_TRIALS = 5
 LEAST_FIRED = 0.8
 # The output comes back through these fractions of its resting level while the gate decays.
 RECOVERY_FRACTIONS = (0.25, 0.75)
+# Crossings of one level within this time belong to one passage through the noise.
+_PASSAGE_S = 5e-5
 
 
 def refractory_period(responses: Sequence[Response]) -> list[Feature]:
@@ -76,7 +78,8 @@ def _recovery(responses: Sequence[Response]) -> Feature:
     times_s = [t for response in responses if (t := recovery_time_s(response)) is not None]
     if len(times_s) < FEWEST_TRIALS:
         return Feature("recovery_time", nan, "s", n=len(times_s), outcome=Outcome.TOO_FEW)
-    mean, error = log_mean(times_s)
+    mean, scatter = log_mean(times_s)
+    error = hypot(scatter, timing_error_s(responses))
     return Feature("recovery_time", mean, "s", error, len(times_s))
 
 
@@ -101,8 +104,6 @@ def recovery_time_s(response: Response) -> float | None:
         up_low = up_low[up_low < up_high[0]]
         if up_low.size:
             near = up_high[up_high < up_high[0] + (up_high[0] - up_low[-1])]
-            return float(np.median(near) - np.median(up_low[up_low > up_low[-1] - _NOISE_S]))
+            return float(np.median(near) - np.median(up_low[up_low > up_low[-1] - _PASSAGE_S]))
     return None
 
-
-_NOISE_S = 5e-5

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import hypot
 
 import numpy as np
 
 from labbench.features.feature import Feature, Response
-from labbench.features.pulses import grouped, readings_of_trains
+from labbench.features.pulses import grouped, readings_of_trains, timing_error_s
 from labbench.features.statistics import log_mean, log_spread, proportion
 
 VERSION = "1"
@@ -36,6 +37,7 @@ def stochasticity(responses: Sequence[Response]) -> list[Feature]:
     """
     features: list[Feature] = []
     singles = readings_of_trains(responses, n_pulses=1)
+    resolution_s = timing_error_s(responses)
     for amplitude_v, trials in grouped(singles, "amplitude_v").items():
         latencies = np.array([t[0].latency_s for t in trials if t[0].latency_s is not None])
         if len(trials) < FEWEST_TRIALS or latencies.size < len(trials):
@@ -47,6 +49,7 @@ def stochasticity(responses: Sequence[Response]) -> list[Feature]:
         if atom.size >= FEWEST_IN_ATOM:
             share, share_error = proportion(atom.size, n)
             features.append(Feature("atom_fraction", share, "1", share_error, n, at=at))
-            where, where_error = log_mean(atom)
+            where, scatter = log_mean(atom)
+            where_error = hypot(scatter, resolution_s)
             features.append(Feature("atom_latency", where, "s", where_error, int(atom.size), at=at))
     return features

@@ -147,7 +147,9 @@ def _minimize(
         return np.concatenate([misfit, [(theta[i] - centre) / sd for i, centre, sd in priors]])
 
     minimizer = lmfit.Minimizer(residual, parameters, scale_covar=False, nan_policy="raise")
-    return minimizer.minimize(method="least_squares", diff_step=1e-3, x_scale=0.1, ftol=1e-8)
+    return minimizer.minimize(
+        method="least_squares", diff_step=1e-3, x_scale=0.1, ftol=1e-6, xtol=1e-6, max_nfev=100
+    )
 
 
 def _fitted_card(
