@@ -114,9 +114,9 @@ class Generator(ScpiInstrument):
         self.flag(":OUTPut#[:STATe]", "output", False, channels=n)
         self.choice(":FORMat:BORDer", "order", "NORMal SWAPped", "NORM")
         # Levels are the open-circuit volts; the load declared only scales what is shown.
-        for name, default in (("amplitude", 0.2), ("offset", 0.0), ("load", _OUTPUT_OHM)):
-            for channel in range(1, n + 1):
-                self.settings[name, channel] = self._defaults[name, channel] = default
+        self.remember("amplitude", 0.2, n)
+        self.remember("offset", 0.0, n)
+        self.remember("load", _OUTPUT_OHM, n)
         self.on(f"{s}:VOLTage[:AMPLitude]", self._set_amplitude, n)
         self.on(f"{s}:VOLTage[:AMPLitude]?", lambda c, p: self._shown(c, "amplitude"), n)
         self.on(f"{s}:VOLTage:OFFSet", self._set_offset, n)

@@ -65,7 +65,10 @@ def _take_blocks(data: bytes) -> tuple[str, list[bytes]]:
         blocks.append(data[at + 2 + len(length) : end])
         start = end
     pieces.append(data[start:].decode("latin-1"))
-    return "".join(pieces), blocks
+    text = "".join(pieces)
+    if text.count("\0") > len(blocks):
+        raise ScpiError(-101)
+    return text, blocks
 
 
 def _split(outside_quotes: re.Pattern[str], separator: str, text: str) -> list[str]:
@@ -75,7 +78,11 @@ def _split(outside_quotes: re.Pattern[str], separator: str, text: str) -> list[s
 
 
 def _restore(part: str, blocks: list[bytes]) -> Parameter:
-    return blocks[int(part[1:])] if part.startswith("\0") else part
+    if "\0" not in part:
+        return part
+    if not part.removeprefix("\0").isdecimal():
+        raise ScpiError(-161)
+    return blocks[int(part[1:])]
 
 
 @lru_cache(maxsize=1024)

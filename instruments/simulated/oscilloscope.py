@@ -128,7 +128,7 @@ class Oscilloscope(ScpiInstrument):
         self.choice(":WAVeform:SOURce", "source", " ".join(sources.split()[:4]), "CHAN1")
         self.on(":WAVeform:POINts", self._set_points)
         self.on(":WAVeform:POINts?", lambda c, p: str(self.settings["points", 0]))
-        self.settings["points", 0] = self._defaults["points", 0] = 1000
+        self.remember("points", 1000)
         self.on(":WAVeform:PREamble?", lambda c, p: self._preamble())
         self.on(":WAVeform:DATA?", lambda c, p: self._data())
         self.on(":SINGle", lambda c, p: self._start(self._displayed()))

@@ -6,8 +6,9 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from instruments.roles import Clock
 from instruments.simulated.message import (
     Parameter,
     ScpiError,
@@ -45,13 +46,6 @@ _ERROR_QUEUE, _MESSAGE_AVAILABLE, _EVENT_SUMMARY, _MASTER = 4, 16, 32, 64
 Answer = str | bytes | None
 
 
-class VirtualTime(Protocol):
-    """What an instrument needs of the bench's clock."""
-
-    def now(self) -> float: ...  # noqa: D102
-    def sleep(self, duration_s: float) -> None: ...  # noqa: D102
-
-
 @dataclass(frozen=True)
 class _Command:
     regex: re.Pattern[str]
@@ -70,7 +64,7 @@ class ScpiInstrument:
     no_error = '+0,"No error"'
     number_format = "+.14E"
 
-    def __init__(self, identity: str, clock: VirtualTime) -> None:
+    def __init__(self, identity: str, clock: Clock) -> None:
         self.identity = identity
         self.clock = clock
         self.settings: dict[tuple[str, int], Any] = {}
@@ -195,14 +189,20 @@ class ScpiInstrument:
         """Add a setting that is a string."""
         self._setting(pattern, name, default, read, lambda value: f'"{value}"', channels)
 
+    def remember(self, name: str, default: Any, channels: int = 0) -> None:
+        """Keep a setting and its value after ``*RST``."""
+        keys = [(name, channel) for channel in range(1, channels + 1)] or [(name, 0)]
+        for key in keys:
+            self.settings[key] = self._defaults[key] = default
+
     def format_number(self, value: float) -> str:
         """Write a number as this instrument does; integers as integers, as drivers expect."""
         return str(value) if isinstance(value, int) else format(value, self.number_format)
 
     def push(self, error: ScpiError) -> None:
         """Put an error into the queue and set its bit in the event register."""
-        bit = _EVENT_BITS.get(-error.code // 100, _DEVICE_ERROR) if error.code < 0 else 8
-        self._event |= bit
+        # Positive codes are the instrument's own, and its own fault.
+        self._event |= _EVENT_BITS.get(-error.code // 100, _DEVICE_ERROR)
         if len(self._queue) >= _QUEUE_LENGTH:
             self._queue[-1] = self._entry(ScpiError(-350))
         else:
@@ -237,9 +237,7 @@ class ScpiInstrument:
         write: Callable[[Any], str],
         channels: int,
     ) -> None:
-        keys = [(name, channel) for channel in range(1, channels + 1)] or [(name, 0)]
-        for key in keys:
-            self.settings[key] = self._defaults[key] = default
+        self.remember(name, default, channels)
 
         def put(channel: int, parameters: Sequence[Parameter]) -> None:
             key = (name, channel if channels else 0)

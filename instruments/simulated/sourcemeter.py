@@ -86,7 +86,7 @@ class SourceMeter(ScpiInstrument):
         self.number(":SENSe:RESistance:NPLCycles", "nplc", 1.0, 0.01, 10.0)
         self.choice(":SENSe:RESistance:MODE", "ohms_mode", "MANual AUTO", "MAN")
         self.number(":SENSe:VOLTage[:DC]:PROTection[:LEVel]", "limit_v", 21.0, -210.0, 210.0)
-        self.settings["limit_a", 0] = self._defaults["limit_a", 0] = DEFAULT_LIMIT_A
+        self.remember("limit_a", DEFAULT_LIMIT_A)
         limit = ":SENSe:CURRent[:DC]:PROTection"
         self.on(f"{limit}[:LEVel]", self._set_limit)
         self.on(f"{limit}[:LEVel]?", lambda c, p: self.format_number(self.settings["limit_a", 0]))
