@@ -7,6 +7,7 @@ import pytest
 
 from instruments.roles import Digitizer, PulseSource, SourceMeter
 from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusError
+from labbench.model import Loading, simulate
 from labbench.stimulus import Pulse, PulseTrain, Stimulus, Waveform
 from labbench.trace import Trace
 
@@ -51,6 +52,27 @@ def test_the_scope_sees_a_spike_while_the_generator_drives(lab: Lab) -> None:
     assert output_v[before].mean() == pytest.approx(rest_v, abs=1e-3)
     assert output_v.min() < 0.1
     assert time_s[np.argmin(output_v)] > 1e-4
+
+
+def test_the_scope_sees_what_the_model_says(lab: Lab) -> None:
+    """A device at rest has drawn no noise yet: the same seed gives the same spikes both ways."""
+    lab.smu.source_voltage(0.5, 1e-3)
+    emitted = lab.awg.load(STRONG)
+    trace = play(lab, STRONG)
+    model = simulate(
+        lab.bench.truth,
+        emitted,
+        seed=0,
+        interval_s=1e-6,
+        start_s=-1e-3,
+        loading=Loading(1e7, 1e-11),
+    ).trace
+    step_v = {"1": 2.4 / 4096, "2": 0.8 / 4096}
+    for channel, name in (("1", "input"), ("2", "output")):
+        difference_v = trace.values(channel) - model.values(name)
+        noise_v = np.hypot(0.002 * 4096 * step_v[channel], step_v[channel] / np.sqrt(12))
+        assert difference_v.std() == pytest.approx(noise_v, rel=0.05)
+        assert abs(difference_v.mean()) < 0.1 * noise_v
 
 
 def test_a_weak_pulse_does_not_fire(lab: Lab) -> None:
