@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import finalize
 
 from pymeasure.instruments import Instrument, SCPIMixin
 from pyvisa.errors import VisaIOError
@@ -49,6 +50,8 @@ class LinkedMixin(SCPIMixin):
         self._command = "open"
         with link(self.resource, self._command):
             super().__init__(adapter, name, **kwargs)
+        if isinstance(adapter, (str, int)):
+            finalize(self, _disconnect, self.adapter)
 
     def write(self, command: str, **kwargs: Any) -> None:
         """Send a command."""
@@ -107,6 +110,12 @@ class LinkedMixin(SCPIMixin):
         if found:
             raise InstrumentError(f"{self.resource} reports {'; '.join(found)} after {command!r}.")
         return found
+
+
+def _disconnect(adapter: Any) -> None:
+    # pymeasure closes in __del__: at the end of a program that is too late for PyVISA.
+    adapter.close()
+    adapter.connection = None
 
 
 class LinkedInstrument(LinkedMixin, Instrument):

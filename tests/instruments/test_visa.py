@@ -1,5 +1,7 @@
 """Plain PyVISA scripts and stock pymeasure drivers against the simulated bench."""
 
+import subprocess
+import sys
 import time
 from math import inf
 from pathlib import Path
@@ -13,6 +15,7 @@ from pymeasure.instruments.keithley import Keithley2400
 from pyvisa.constants import InterfaceType, StatusCode
 from pyvisa.errors import VisaIOError
 
+import instruments
 from instruments.simulated.bench import bench_of, draw_device, read_bench
 from labbench.errors import BenchError
 from labbench.model import read_card
@@ -177,6 +180,22 @@ def test_a_bench_is_shared_while_open_and_fresh_when_opened_again(tmp_path: Path
     assert bench_of(again).clock.now() == 0
     assert bench_of(again).truth == bench.truth
     again.close()
+
+
+@pytest.mark.parametrize("last", ["", "manager.close()"])
+def test_a_program_that_ends_with_open_instruments_ends_quietly(last: str) -> None:
+    program = f"""
+import pyvisa
+from instruments.keysight33500 import Keysight33500
+manager = pyvisa.ResourceManager("@labbench")
+awg = Keysight33500({AWG!r}, visa_library=manager.visalib)
+{last}
+"""
+    root = Path(instruments.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
 
 
 def test_the_hidden_device_is_drawn_within_the_spread() -> None:
