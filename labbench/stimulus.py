@@ -107,10 +107,12 @@ class Pulse:
 
     def corners(self) -> list[tuple[float, float]]:
         """Return the four (time in s, level in V) corners."""
+        top_s = self.start_s + self.rise_s
         return [
             (self.start_s, 0.0),
-            (self.start_s + self.rise_s, self.amplitude_v),
-            (self.end_s - self.fall_s, self.amplitude_v),
+            (top_s, self.amplitude_v),
+            # In a triangle the two coincide but for rounding, which must not turn time back.
+            (max(top_s, self.end_s - self.fall_s), self.amplitude_v),
             (self.end_s, 0.0),
         ]
 
