@@ -219,10 +219,14 @@ class Sweep(Stimulus):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "voltage_v", _frozen_array(self.voltage_v))
-        if not self.voltage_v.size or not np.isfinite(self.voltage_v).all():
-            raise StimulusError("A sweep needs at least one level, all of them finite.")
+        is_row = self.voltage_v.ndim == 1 and self.voltage_v.size > 0
+        if not is_row or not np.isfinite(self.voltage_v).all():
+            raise StimulusError("A sweep needs a row of at least one level, all of them finite.")
         if self.dwell_s is not None and not (isfinite(self.dwell_s) and self.dwell_s > 0):
             raise StimulusError(f"A sweep needs a positive dwell time: got {self.dwell_s} s.")
+        if self.compliance_a is not None and not self.compliance_a > 0:
+            raise StimulusError(f"A sweep needs a positive compliance: got {self.compliance_a} A.")
+        _check_rest(self.rest_s)
 
     @property
     def duration_s(self) -> float:  # type: ignore[override]
@@ -289,5 +293,9 @@ def _check_window(duration_s: float, rest_s: float, end_s: float) -> None:
         raise StimulusError(
             f"A record of {duration_s} s does not hold a stimulus that ends at {end_s} s."
         )
+    _check_rest(rest_s)
+
+
+def _check_rest(rest_s: float) -> None:
     if not (isfinite(rest_s) and rest_s >= 0):
         raise StimulusError(f"A rest cannot take {rest_s} s.")
