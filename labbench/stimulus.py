@@ -277,7 +277,7 @@ def stimulus_from_spec(spec: Mapping[str, Any]) -> Stimulus:
             return Waveform(**fields)
         if kind == Sweep.kind:
             return Sweep(**fields)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StimulusError(f"A stored {kind} has wrong fields: {error}.") from error
     raise StimulusError(f"No stimulus is called {kind!r}: pulse_train, waveform or sweep are.")
 
