@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -102,16 +103,23 @@ class Trace:
         sizes = {name: channel.raw.size for name, channel in self.channels.items()}
         if not sizes or len(set(sizes.values())) != 1:
             raise TraceError(f"A trace needs channels of one length: got {sizes} samples.")
-        if self.interval_s is not None and not self.interval_s > 0:
+        if self.interval_s is not None and not 0 < self.interval_s < inf:
             raise TraceError(f"A sampling interval must be positive: got {self.interval_s} s.")
+        if not isfinite(self.start_s):
+            raise TraceError(f"A trace cannot start at {self.start_s} s.")
         if self.uneven_time_s is not None:
             if self.uneven_time_s.shape != (len(self),):
                 raise TraceError(
                     f"A trace needs one time per sample: got {self.uneven_time_s.size} times "
                     f"and {sizes} samples."
                 )
+            if not np.isfinite(self.uneven_time_s).all():
+                raise TraceError("The times of a trace are finite; drop samples without a time.")
             if np.any(np.diff(self.uneven_time_s) < 0):
                 raise TraceError("The times of a trace never decrease; sort the samples first.")
+            view = self.uneven_time_s.view()
+            view.flags.writeable = False
+            object.__setattr__(self, "uneven_time_s", view)
         object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
 
     def __len__(self) -> int:
