@@ -61,7 +61,7 @@ class Channel:
         """Samples in `unit`, (n,)."""
         if self.raw.dtype == np.float64 and self.scale == 1.0 and self.offset == 0.0:
             return self.raw
-        return self.raw * self.scale + self.offset
+        return self.raw.astype(np.float64) * self.scale + self.offset
 
     @property
     def is_censored(self) -> NDArray[np.bool_]:
