@@ -8,6 +8,7 @@ re-armed once the output has come back to four fifths of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +53,12 @@ def find_spikes(trace: Trace, channel: str = "output") -> Spikes:
     Returns
     -------
     Spikes
-        None of them if the output never falls to half its resting level, rests at or below zero
-        or is NaN.
+        None of them if the output never falls to half its resting level, rests at or below zero,
+        is NaN or has no samples.
     """
     output_v, time_s = trace.values(channel), trace.time_s
+    if not output_v.size:
+        return Spikes(np.empty(0), nan)
     resting_v = resting_level(time_s, output_v)
     if not resting_v > 0:
         return Spikes(np.empty(0), resting_v)
