@@ -10,7 +10,7 @@ output samples. EKV-type law, valid from subthreshold to saturation::
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log1p
+from math import exp, inf, isnan, log1p, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,16 @@ def _interpolation(z):
 
 @compiled
 def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
-    """Fill `out` with the drain voltage for each gate voltage, equation (10), by safe Newton."""
+    """Fill `out` with the drain voltage for each gate voltage, equation (10), by safe Newton.
+
+    Where the gate is NaN, so is the drain.
+    """
     scale = 2.0 * n * kp * THERMAL_VOLTAGE_V**2
     guess = supply_v
     for i in range(gate_v.size):
+        if isnan(gate_v[i]):
+            out[i] = nan
+            continue
         pinch = (gate_v[i] - threshold_v) / n
         forward = _interpolation(pinch)[0]
         low, high = 0.0, supply_v
