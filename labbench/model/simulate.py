@@ -14,6 +14,7 @@ from labbench.errors import CardError, StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
 from labbench.model.equations import (
+    C_NODE,
     CIRCUIT,
     CURRENT_STATIC,
     E_MEMRISTOR,
@@ -366,14 +367,17 @@ def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:
 
     Input side from the integrator's own quadrature; the output branch by trapezoid on the samples.
     """
-    y = solution.state.y
+    y, p = solution.state.y, pack(card, "off")
     energy: dict[str, Any] = {
         "source": y[E_SOURCE],
         "memristor": y[E_MEMRISTOR],
         "resistors": y[E_RESISTOR],
+        # An algebraic node (no capacitance, or a stiff source) has V = 0 here and stores nothing.
+        "stored": 0.5 * p[C_NODE] * y[V] ** 2,
     }
     if card.circuit == "neuron":
-        energy["stored"] = 0.5 * card["gate_capacitance_f"] * y[V] ** 2
+        across_v = solution.input[-1] - y[V]
+        energy["stored"] += 0.5 * card["parallel_capacitance_f"] * across_v**2
         time_s, load_a = solution.time_s, solution.output_a
         energy["supply"] = card["supply_v"] * np.trapezoid(load_a, time_s)
         energy["load"] = card["load_resistance_ohm"] * np.trapezoid(load_a**2, time_s)
