@@ -25,10 +25,11 @@ def read_stimulus(path: Path) -> Waveform:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError) as error:
+            lines = csv.reader(file)
+            rows = [(lines.line_num, row) for row in lines if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise StimulusError(f"No stimulus can be read from {str(path)!r}: {error}.") from error
-    header = [name.strip() for name in rows[0]] if rows else []
+    header = [name.strip() for name in rows[0][1]] if rows else []
     units = {"voltage_v": "V", "current_a": "A"}
     if len(header) != 2 or header[0] != "time_s" or header[1] not in units:
         raise StimulusError(
@@ -36,7 +37,7 @@ def read_stimulus(path: Path) -> Waveform:
             f"found {','.join(header) or 'nothing'}."
         )
     points = []
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in rows[1:]:
         try:
             time_s, level = map(float, row)
         except ValueError:
