@@ -109,8 +109,10 @@ class Simulation:
 
 def resting(card: ModelCard, seed: int = 0, device: int = 0, trial: int = 0) -> DeviceState:
     """Return a device at rest at time zero, with its own random stream."""
-    if min(seed, device, trial) < 0:
-        raise CardError(f"Seeds are not negative: seed {seed}, device {device}, trial {trial}.")
+    if not 0 <= min(seed, device, trial) <= max(seed, device, trial) < 2**63:
+        raise CardError(
+            f"Seeds lie between 0 and 2^63 - 1: seed {seed}, device {device}, trial {trial}."
+        )
     # Numba returns the key as a plain int, which would come back as a signed one.
     key = np.uint64(stream_key(seed, device, trial))
     return DeviceState(
