@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -244,13 +244,20 @@ def simulate(
     if noise not in NOISES:
         raise StimulusError(f"Noise is one of {', '.join(NOISES)}, not {noise!r}.")
     if sample_s is None:
-        interval_s = interval_s or stimulus.duration_s / 10_000
+        if interval_s is None:
+            interval_s = stimulus.duration_s / 10_000
+        if not (isfinite(interval_s) and interval_s > 0 and isfinite(start_s)):
+            raise StimulusError(
+                f"A record starts at a finite time and has a positive sampling interval: got "
+                f"{start_s} s and {interval_s} s."
+            )
         count = round((stimulus.duration_s - start_s) / interval_s)
         time_s = np.asarray(start_s + np.arange(count) * interval_s)
         base: dict[str, Any] = {"start_s": start_s, "interval_s": interval_s}
     else:
-        time_s, start_s = sample_s, min(float(sample_s[0]), 0.0)
-        base = {"uneven_time_s": sample_s}
+        time_s = np.asarray(sample_s, dtype=np.float64)
+        start_s = float(np.min(time_s, initial=0.0))
+        base = {"uneven_time_s": time_s}
     corner_s, level = _closed(*stimulus.breakpoints())
     state = replace(resting(card, seed, device, trial), time_s=start_s)
     solution = advance(
