@@ -36,7 +36,7 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
     list of Feature
         ``second_fire_probability`` and ``latency_ratio`` (second over first, geometric mean) at
         each gap; ``absolute_refractory`` (the largest gap at which fewer than half fire again;
-        "censored" below the smallest gap tried); ``recovery_time`` (output from 25 to 75 % of
+        "censored" below the smallest gap tried and at the largest); ``recovery_time`` (output from 25 to 75 % of
         its resting level after a spike).
     """
     pairs = [p for p in readings_of_trains(responses, n_pulses=2) if p[0].fired]
@@ -70,7 +70,10 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
         longer = [gap for gap in gaps if gap > silent_gap_s]
         # The transition lies somewhere before the next gap: a uniform law over that stretch.
         error = (longer[0] - silent_gap_s) / 12**0.5 if longer else nan
-        features.append(Feature("absolute_refractory", silent_gap_s, "s", error, len(pairs)))
+        outcome = Outcome.OK if longer else Outcome.CENSORED
+        features.append(
+            Feature("absolute_refractory", silent_gap_s, "s", error, len(pairs), outcome)
+        )
     return [*features, _recovery(responses)]
 
 
