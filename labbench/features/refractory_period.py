@@ -36,8 +36,8 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
     list of Feature
         ``second_fire_probability`` and ``latency_ratio`` (second over first, geometric mean) at
         each gap; ``absolute_refractory`` (the largest gap at which fewer than half fire again;
-        "censored" below the smallest gap tried and at the largest); ``recovery_time`` (output from 25 to 75 % of
-        its resting level after a spike).
+        "censored" below the smallest gap tried and at the largest); ``recovery_time`` (output
+        from 25 to 75 % of its resting level after a spike).
     """
     pairs = [p for p in readings_of_trains(responses, n_pulses=2) if p[0].fired]
     features: list[Feature] = []
@@ -109,4 +109,3 @@ def recovery_time_s(response: Response) -> float | None:
             near = up_high[up_high < up_high[0] + (up_high[0] - up_low[-1])]
             return float(np.median(near) - np.median(up_low[up_low > up_low[-1] - _PASSAGE_S]))
     return None
-
