@@ -218,8 +218,8 @@ def _crossing(y, dense, level):
 
 @compiled
 def integrate(
-    p, y, flags, target, key, draws, t, corner_s, level, sample_s, samples, event_s, event_kind,
-    threshold_v, rtol, max_steps,
+    p, y, flags, target, key, draws, t, u_last, corner_s, level, sample_s, samples, event_s,
+    event_kind, threshold_v, rtol, max_steps,
 ):  # fmt: skip
     """Integrate from time t to the last sample, through the corners of the source.
 
@@ -233,8 +233,8 @@ def integrate(
         Whether the state slides on s = 1, whether a spike is armed; replaced.
     target, key, draws : float, uint64, int
         Hazard at which the next jump comes, random stream, draws made from it.
-    t : float
-        Start time in s.
+    t, u_last : float
+        Start time in s, and the level of the source just before it.
     corner_s, level : (k,) float64 arrays
         Source breakpoints, absolute times; the level is constant outside of them.
     sample_s : (n,) float64 array
@@ -250,7 +250,7 @@ def integrate(
 
     Returns
     -------
-    status, number of events, number of steps, target, draws
+    status, number of events, number of steps, target, draws, level of the source at the end
     """
     k = np.empty((7, 3))
     dense = np.empty((4, 3))
@@ -275,16 +275,22 @@ def integrate(
             u_start = level[corner - 1] + du * (t - corner_s[corner - 1])
         t_start = t
         h = min(h, 1e-6)
+        if n_events + 2 > event_s.size:
+            return EVENTS_FULL, n_events, n_steps, target, draws, u_last
+        before_v = y[V]
+        _couple(y, u_last, u_start, p)
+        if is_armed and before_v < threshold_v <= y[V]:
+            event_s[n_events], event_kind[n_events] = t, SPIKE
+            n_events += 1
+            is_armed = False
         if is_sliding and _event_value(y, u_start, is_sliding, inf, p)[0] >= 0.0:
             is_sliding = False
-            if n_events == event_s.size:
-                return EVENTS_FULL, n_events, n_steps, target, draws
             event_s[n_events], event_kind[n_events] = t, OFF
             n_events += 1
         _restart(y, u_start, du, is_sliding, p, k)
         while t < t_next:
             if n_steps >= max_steps or h < _SMALLEST_STEP_S:
-                return TOO_MANY_STEPS, n_events, n_steps, target, draws
+                return TOO_MANY_STEPS, n_events, n_steps, target, draws, u_last
             n_steps += 1
             # Two last steps of equal length beat a full one and a crumb.
             left = t_next - t
@@ -315,7 +321,7 @@ def integrate(
                     samples[j_sample, j] = _inside(y, dense, theta, j)
                 j_sample += 1
             if n_events + 2 > event_s.size:
-                return EVENTS_FULL, n_events, n_steps, target, draws
+                return EVENTS_FULL, n_events, n_steps, target, draws, u_last
             if crosses:
                 event_s[n_events] = t + trial * _crossing(y, dense, threshold_v)
                 event_kind[n_events] = SPIKE
@@ -341,17 +347,18 @@ def integrate(
                 _restart(y, u_start + du * (t - t_start), du, is_sliding, p, k)
             else:
                 k[0, :] = k[6]
+        left = np.searchsorted(corner_s, t, side="left")
         corner = np.searchsorted(corner_s, t, side="right")
-        if corner < corner_s.size and corner > 0 and corner_s[corner - 1] == t:
-            # A step of the source couples through the capacitance across the memristor.
-            first = np.searchsorted(corner_s, t, side="left")
-            y[V] += _coupled(level[corner - 1] - level[first], p)
+        u_last = level[left] if left < corner else u_start + du * (t - t_start)
     flags[0], flags[1] = is_sliding, is_armed
-    return DONE, n_events, n_steps, target, draws
+    return DONE, n_events, n_steps, target, draws, u_last
 
 
 @compiled
-def _coupled(step, p):
-    if p[CIRCUIT] != NEURON:
-        return 0.0
-    return step * p[C_PARALLEL] / (p[C_NODE] + p[C_PARALLEL])
+def _couple(y, u_before, u, p):
+    """Let a step of the source through the capacitance across the memristor, to the gate."""
+    if p[CIRCUIT] == NEURON and u != u_before:
+        dv = (u - u_before) * p[C_PARALLEL] / (p[C_NODE] + p[C_PARALLEL])
+        y[V] += dv
+        # The charge on the gate came from the source, at a level that rose on the way.
+        y[E_SOURCE] += 0.5 * (u + u_before) * p[C_NODE] * dv

@@ -49,9 +49,14 @@ SPIKE_GATE_V = 0.2
 
 @dataclass(frozen=True, eq=False)
 class DeviceState:
-    """Where a device stands, to go on from; made by `resting`, replaced by `advance`."""
+    """Where a device stands, to go on from; made by `resting`, replaced by `advance`.
+
+    `source` is the level of the source just before `time_s`: a step from there couples through
+    the capacitance across the memristor.
+    """
 
     time_s: float
+    source: float
     y: FloatArray
     flags: NDArray[np.int64]
     jump_target: float
@@ -117,6 +122,7 @@ def resting(card: ModelCard, seed: int = 0, device: int = 0, trial: int = 0) -> 
     key = np.uint64(stream_key(seed, device, trial))
     return DeviceState(
         time_s=0.0,
+        source=0.0,
         y=np.zeros(N_STATES),
         flags=np.array([0, 1]),
         jump_target=exponential(key, 0),
@@ -177,9 +183,9 @@ def advance(
     while True:
         y, flags = state.y.copy(), state.flags.copy()
         event_s, event_kind = np.empty(capacity), np.empty(capacity, np.int64)
-        status, n_events, n_steps, new_target, draws = integrate(
-            p, y, flags, target, state.key, state.draws, state.time_s, corner_s, level, sample_s,
-            samples, event_s, event_kind, threshold_v, rtol, max_steps,
+        status, n_events, n_steps, new_target, draws, source = integrate(
+            p, y, flags, target, state.key, state.draws, state.time_s, state.source, corner_s,
+            level, sample_s, samples, event_s, event_kind, threshold_v, rtol, max_steps,
         )  # fmt: skip
         if status != EVENTS_FULL:
             break
@@ -191,10 +197,16 @@ def advance(
         for time, kind in zip(event_s[:n_events], event_kind[:n_events], strict=True)
     )
     final = replace(
-        state, time_s=float(sample_s[-1]), y=y, flags=flags, jump_target=new_target, draws=draws
+        state,
+        time_s=float(sample_s[-1]),
+        source=source,
+        y=y,
+        flags=flags,
+        jump_target=new_target,
+        draws=draws,
     )
-    source = np.interp(sample_s, corner_s, level)
-    return _solution(card, p, sample_s, source, samples, events, n_steps, final, loading, status)
+    levels = np.interp(sample_s, corner_s, level)
+    return _solution(card, p, sample_s, levels, samples, events, n_steps, final, loading, status)
 
 
 def simulate(
@@ -385,7 +397,7 @@ def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:
         "stored": 0.5 * p[C_NODE] * y[V] ** 2,
     }
     if card.circuit == "neuron":
-        across_v = solution.input[-1] - y[V]
+        across_v = solution.state.source - y[V]
         energy["stored"] += 0.5 * card["parallel_capacitance_f"] * across_v**2
         time_s, load_a = solution.time_s, solution.output_a
         energy["supply"] = card["supply_v"] * np.trapezoid(load_a, time_s)
