@@ -166,6 +166,8 @@ def card_from_dict(document: Mapping[str, Any], name: str = "unnamed") -> ModelC
     values: dict[str, float] = {}
     for section in ("parameters", "fixture", "neuron"):
         part = rest.pop(section, {})
+        if not isinstance(part, Mapping):
+            raise CardError(f"Card {name!r}: [{section}] must be a table, not {part!r}.")
         for key, value in part.items():
             spec = PARAMETERS.get(key)
             if spec is None or spec.section != section:
@@ -174,10 +176,15 @@ def card_from_dict(document: Mapping[str, Any], name: str = "unnamed") -> ModelC
                     f"Card {name!r} has an unknown entry {key!r} in [{section}]; "
                     f"it takes {', '.join(known)}."
                 )
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise CardError(f"Card {name!r}: {key} must be a number in {spec.unit}: {value!r}.")
-            values[key] = float(value)
-    covariance = rest.pop("covariance", None)
+            values[key] = _number(name, key, value)
+    stderr = rest.get("stderr", {})
+    if not isinstance(stderr, Mapping):
+        raise CardError(f"Card {name!r}: [stderr] must be a table, not {stderr!r}.")
+    for key, value in stderr.items():
+        if key not in PARAMETERS:
+            raise CardError(f"Card {name!r} has an unknown entry {key!r} in [stderr].")
+        _number(name, key, value)
+    covariance = _covariance(name, rest.pop("covariance", None), len(stderr))
     plain = ("model", "circuit", "drive", "source", "stderr")
     fields = {key: rest.pop(key) for key in plain if key in rest}
     name = rest.pop("name", name)
@@ -186,7 +193,7 @@ def card_from_dict(document: Mapping[str, Any], name: str = "unnamed") -> ModelC
     return ModelCard(
         name=name,
         values=values,
-        covariance=None if covariance is None else np.array(covariance, float),
+        covariance=covariance,
         **fields,
     )
 
@@ -216,6 +223,30 @@ def shipped_cards() -> tuple[str, ...]:
     """Return the names of the cards that ship with labbench."""
     folder = files("labbench.model").joinpath("cards")
     return tuple(sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def _number(card: str, key: str, value: object) -> float:
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        pass
+    raise CardError(f"Card {card!r}: {key} must be a number in {PARAMETERS[key].unit}: {value!r}.")
+
+
+def _covariance(card: str, rows: object, size: int) -> NDArray[np.float64] | None:
+    if rows is None:
+        return None
+    try:
+        matrix = np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.shape != (size, size):
+        raise CardError(
+            f"Card {card!r}: covariance must be {size} rows of {size} numbers, as many as there "
+            "are standard errors."
+        )
+    return matrix
 
 
 def _check_value(card: str, name: str, value: float) -> None:
