@@ -50,9 +50,6 @@ def main() -> None:
     except LabbenchError as error:
         _say_error(str(error))
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        _say_error("Stopped by the operator: outputs are at zero and off, the recorded is kept.")
-        raise SystemExit(STOPPED) from None
 
 
 @app.callback(invoke_without_command=True)
@@ -73,7 +70,7 @@ def demo(
     """Go the whole road on the simulated bench: measure, store, fit, compare, report."""
     from labbench.bench.demo import run_demo
 
-    with _progress() as show:
+    with _stoppable(), _progress() as show:
         result = run_demo(out, seed, show)
     _print_scorecard(result.scorecard)
     print(f"\nreport     {result.report}\nscorecard  {result.scorecard_file}")
@@ -130,7 +127,7 @@ def run(
     from procedures import configure, find_procedure
 
     configured = configure(find_procedure(procedure), _settings(settings or []))
-    with open_bench(bench) as opened, Store.open(db, create=True) as store:
+    with _stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
         device_id = store.add_device(device, "neuron")
         session_id = begin_session(opened, store)
         with _progress() as show:
@@ -374,6 +371,16 @@ def _print_features(records: list[Any]) -> None:
         value = f"{feature.value:.5g} +- {feature.stderr:.2g} {feature.unit} (n = {feature.n})"
         outcome = "" if feature.outcome == "ok" else f"  {feature.outcome}"
         print(f"  {record.property}: {feature.label} = {value}{outcome}")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM, once the bench is safe, into one line and their own exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say_error("Stopped by the operator: outputs are at zero and off, the recorded is kept.")
+        raise typer.Exit(STOPPED) from None
 
 
 @contextmanager

@@ -197,11 +197,12 @@ def _surroundings(description: BenchDescription, manager: Any) -> tuple[Clock, M
 
 def _connect(description: BenchDescription, manager: Any, clock: Clock) -> dict[str, Any]:
     entries = description.instruments
+    chosen = [(role, getattr(entries, role)) for role in type(entries).model_fields]
+    drivers = {role: _driver(entry.driver) for role, entry in chosen}
     connected, faults = {}, []
-    for role in ("pulse_source", "digitizer", "supply"):
-        entry: InstrumentEntry = getattr(entries, role)
+    for role, entry in chosen:
         try:
-            connected[role] = _driver(entry.driver)(
+            connected[role] = drivers[role](
                 entry.address, visa_library=manager.visalib, clock=clock, channel=entry.channel
             )
         except LabbenchError as error:

@@ -148,7 +148,7 @@ def _minimize(
 
     minimizer = lmfit.Minimizer(residual, parameters, scale_covar=False, nan_policy="raise")
     return minimizer.minimize(
-        method="least_squares", diff_step=1e-3, x_scale=0.1, ftol=1e-6, xtol=1e-6, max_nfev=100
+        method="least_squares", diff_step=1e-3, x_scale=0.1, ftol=1e-6, xtol=1e-6, max_nfev=400
     )
 
 

@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m labbench``."""
+
+from labbench.cli import main
+
+main()

@@ -1,0 +1,55 @@
+"""Bench files: one clear line for whatever is wrong with them."""
+
+import pytest
+
+from labbench.bench import open_bench, read_bench
+from labbench.errors import BenchError, LinkError
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("voltage_v = 4.0", "voltage_v = -4.0", "limits.voltage_v"),
+        ("voltage_v = 4.0", "voltag_v = 4.0", "limits.voltag_v"),
+        ("supply_v = 0.5", "supply_v = 5.0", "wiring.supply_v asks for 5 V"),
+        ('name = "simulated neuron bench"', "name = ", "not valid TOML"),
+        ("[instruments.supply]", "[instruments.suply]", "instruments.supply"),
+    ],
+)
+def test_a_wrong_file_names_the_entry(bench_file, old, new, said):
+    bench_file.write_text(bench_file.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(BenchError) as caught:
+        read_bench(bench_file)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(BenchError, match="No bench file"):
+        read_bench(tmp_path / "none.toml")
+
+
+def test_an_unknown_driver_names_the_known_ones(bench_file):
+    text = bench_file.read_text("utf-8").replace('driver = "infiniivision"', 'driver = "infini"')
+    bench_file.write_text(text, "utf-8")
+    with pytest.raises(BenchError, match="known are keysight33500, infiniivision, keithley2400"):
+        open_bench(bench_file)
+
+
+def test_every_instrument_that_does_not_answer_is_named(bench_file):
+    head, simulated = bench_file.read_text("utf-8").split("\n[simulated]\n")
+    head = head.replace("scope.sim", "scope.gone").replace("GPIB0::24", "GPIB0::25")
+    bench_file.write_text(head + "\n[simulated]\n" + simulated, "utf-8")
+    with pytest.raises(LinkError) as caught:
+        open_bench(bench_file)
+    assert "digitizer" in str(caught.value)
+    assert "supply" in str(caught.value)
+
+
+def test_check_identifies_and_switches_nothing_on(bench):
+    lines = bench.check()
+    assert any("33512B" in line for line in lines)
+    assert any("2400" in line for line in lines)
+    assert "4 V for 0.05 s" in lines[-1]
+    assert not bench.pulse_source.is_output_on
+    assert not bench.supply.is_output_on

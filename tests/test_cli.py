@@ -1,0 +1,229 @@
+"""The command line: one clear line and the right exit code for whatever is wrong."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from labbench.cli import main
+from labbench.errors import StoreError
+from labbench.store import Store
+
+HALF_WRITTEN = "trace,time_s,voltage_V,current_A\n0,0.0,0.1,1e-9\n0,1e-6,0.1"
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["labbench", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def bench_file(tmp_path):
+    path = tmp_path / "bench.toml"
+    path.write_text(files("labbench.bench").joinpath("demo.toml").read_text("utf-8"), "utf-8")
+    return path
+
+
+def one_line(err):
+    assert err.startswith("labbench: ")
+    assert err.count("\n") == 1, err
+    return err
+
+
+def test_version_and_lists(cli):
+    assert cli("--version")[1] == "0.1.0\n"
+    out = cli("procedures")[1]
+    assert "threshold_firing (version 1)" in out
+    assert "width_s" in out
+    assert "keithley2400" in cli("instruments")[1]
+    assert "b1" in cli("card", "list")[1]
+    assert "mu_per_v_s" in cli("card", "show", "b1")[1]
+
+
+def test_wrong_usage_is_2(cli):
+    assert cli("demo")[0] == 2
+    assert cli("nonsense")[0] == 2
+
+
+def test_run_records_and_bench_check_shows(cli, bench_file, tmp_path):
+    db = tmp_path / "lab.db"
+    code, out, err = cli("bench", "check", "--bench", bench_file)
+    assert (code, err) == (0, "")
+    assert "33512B" in out
+    code, out, err = cli(
+        "run", "threshold_firing", "--bench", bench_file, "--db", db, "--device", "n1",
+        "--set", "repeats=1", "--set", "start_v=0.5",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "run 1 finished" in out
+    assert cli("db", "check", db)[1].endswith("is sound\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--set", "repeat=1"), "no setting repeat; it has width_s"),
+        (("--set", "width_s=2 parsecs"), "width_s must be a number in s"),
+        (("--set", "repeats"), "--set takes name=value"),
+        (("--set", "start_v=4.5", "--set", "stop_v=5"), "the bench allows 4 V"),
+    ],
+)
+def test_bad_settings_and_limits(cli, bench_file, tmp_path, arguments, said):
+    code, _, err = cli(
+        "run", "threshold_firing", "--bench", bench_file, "--db", tmp_path / "lab.db",
+        "--device", "n1", *arguments,
+    )  # fmt: skip
+    assert code == 1
+    assert said in one_line(err)
+
+
+def test_an_unknown_procedure(cli, bench_file, tmp_path):
+    code, _, err = cli(
+        "run", "hresholds", "--bench", bench_file, "--db", tmp_path / "lab.db", "--device", "n1"
+    )
+    assert code == 1
+    assert "known are threshold_firing" in one_line(err)
+    assert not (tmp_path / "lab.db").exists()
+
+
+def test_a_missing_output_folder(cli, tmp_path):
+    code, _, err = cli("demo", "--out", tmp_path / "none" / "demo")
+    assert code == 1
+    assert "cannot write to" in one_line(err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_half_written_import_leaves_nothing(cli, tmp_path):
+    good, bad, db = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "lab.db"
+    good.write_text("voltage_V,current_A\n0.1,1e-9\n0.2,2e-9\n0.1,1e-9\n")
+    bad.write_text(HALF_WRITTEN)
+    code, _, err = cli("import", good, bad, "--db", db, "--device", "m1")
+    assert code == 1
+    assert "bad.csv" in one_line(err)
+    assert not db.exists()
+
+
+@pytest.mark.parametrize("text", ["", "\x00\x01\x02", "voltage,current\n1,2\n"])
+def test_unreadable_imports(cli, tmp_path, text):
+    path = tmp_path / "file.csv"
+    path.write_text(text)
+    code, _, err = cli("import", path, "--db", tmp_path / "lab.db", "--device", "m1")
+    assert code == 1
+    assert "file.csv" in one_line(err)
+
+
+def test_import_once_then_fit_and_report(cli, tmp_path):
+    path, db = tmp_path / "pulse.csv", tmp_path / "lab.db"
+    time_s = np.arange(0, 8e-3, 1e-5)
+    rows = ["trace,time_s,voltage_V,current_A"]
+    for trace, delay_s in enumerate((5e-4, 8e-4, 6e-4)):
+        on = (time_s > 1e-3 + delay_s) & (time_s < 4e-3)
+        volts = np.where((time_s >= 1e-3) & (time_s < 4e-3), 1.0, 0.1)
+        amps = np.where(on, volts / 5e4, 1e-9 * volts) + 1e-12 * np.arange(time_s.size)
+        after = (time_s >= 4e-3) & (time_s < 5e-3)
+        amps = np.where(after, volts / 5e4 * np.exp(-(time_s - 4e-3) / 3e-4), amps)
+        samples = zip(time_s, volts, amps, strict=True)
+        rows += [f"{trace},{t:.6g},{v:.6g},{i:.6g}" for t, v, i in samples]
+    path.write_text("\n".join(rows) + "\n")
+    code, out, err = cli("import", path, "--db", db, "--device", "m1")
+    assert code == 0, err
+    assert "3 responses" in out
+    assert "switching_delay" in out
+    code, _, err = cli("import", path, "--db", db, "--device", "m1")
+    assert code == 1
+    assert "is in" in one_line(err)
+    code, out, err = cli("fit", "--db", db, "--device", "m1", "--json")
+    assert code == 0, err
+    assert {p["name"] for p in json.loads(out)["parameters"]} >= {"mu_per_v_s", "r_on_ohm"}
+    report = tmp_path / "report.html"
+    code, out, err = cli("compare", "--db", db, "--device", "m1", "--out", report, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert all("truth" not in p or p["truth"] is None for p in found["parameters"])
+    assert {row["property"] for row in found["properties"]} == {"pulse_switching", "relaxation"}
+    assert report.stat().st_size > 10_000
+
+
+def test_databases_that_cannot_be_used(cli, tmp_path):
+    text, newer = tmp_path / "notes.txt", tmp_path / "newer.db"
+    text.write_text("not a database, but long enough to look at it twice" * 10)
+    code, _, err = cli("db", "check", text)
+    assert code == 1
+    assert "not" in one_line(err)
+    Store.open(newer, create=True).close()
+    with sqlite3.connect(newer) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999_from_the_future'")
+    connection.close()
+    code, _, err = cli("fit", "--db", newer, "--device", "n1")
+    assert code == 1
+    assert "9999_from_the_future" in one_line(err)
+    code, _, err = cli("fit", "--db", tmp_path / "none.db", "--device", "n1")
+    assert code == 1
+    one_line(err)
+
+
+def test_simulate_writes_samples_and_events(cli, tmp_path):
+    stimulus, out = tmp_path / "stim.csv", tmp_path / "out.csv"
+    stimulus.write_text("time_s,voltage_v\n0,0\n1e-6,0.8\n5e-3,0.8\n")
+    code, printed, err = cli(
+        "simulate", "--card", "b1", "--stimulus", stimulus, "--out", out, "--no-noise"
+    )
+    assert code == 0, err
+    assert printed.startswith("ok")
+    assert out.read_text().startswith("time_s,input_v,node_v,f,r,memristor_a,output_a\n")
+    events = (tmp_path / "out.events.csv").read_text()
+    assert events.startswith("time_s,event\n")
+    assert ",spike\n" in events
+    code, _, err = cli("simulate", "--card", "b2", "--stimulus", stimulus, "--out", out)
+    assert code == 1
+    assert "name a TOML file or one of b1" in one_line(err)
+
+
+def wait_for_pulses(db, n):
+    """Read beside the writer until n pulses are in the store."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        try:
+            with Store.open(db) as store:
+                if store.runs() and len(store.pulses(1)) >= n:
+                    return
+        except StoreError:
+            continue  # not made yet
+    raise AssertionError(f"no {n} pulses within a minute")
+
+
+def test_sigterm_in_a_run_exits_3_and_keeps_the_run(bench_file, tmp_path):
+    db = tmp_path / "lab.db"
+    command = [
+        sys.executable, "-m", "labbench", "run", "threshold_firing", "--bench", str(bench_file),
+        "--db", str(db), "--device", "n1", "--set", "repeats=5000",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for_pulses(db, 5)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 3, err
+    assert "outputs are at zero and off" in one_line(err)
+    with Store.open(db) as store:
+        assert store.runs()[0].state == "aborted"
+        assert len(store.responses(1)) > 5

@@ -1,0 +1,102 @@
+"""The whole road: the demo, as its users run it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from labbench.features import PROPERTIES
+from labbench.store import Store, check
+
+PROPERTY_KEYS = {
+    "property", "feature", "unit", "measured", "simulated", "difference_sigma", "p_value",
+    "verdict",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("road") / "demo"
+    done = subprocess.run(
+        [sys.executable, "-m", "labbench", "demo", "--out", str(folder), "--seed", "3"],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def scorecard(demo):
+    return json.loads((demo[0] / "scorecard.json").read_text("utf-8"))
+
+
+def test_the_scorecard_has_the_published_shape(scorecard):
+    assert {"device", "card", "seed", "parameters", "properties", "energy"} <= set(scorecard)
+    assert scorecard["seed"] == 3
+    for row in scorecard["parameters"]:
+        assert {"name", "unit", "value", "stderr", "identifiable", "truth"} <= set(row)
+    for row in scorecard["properties"]:
+        assert set(row) == PROPERTY_KEYS
+        assert set(row["measured"]) == {"value", "stderr", "n"}
+        assert row["property"] in PROPERTIES
+    assert {"threshold_firing", "refractory_period"} <= {
+        row["property"] for row in scorecard["properties"]
+    }
+
+
+def test_fitted_values_lie_within_their_errors_of_the_hidden_truth(scorecard):
+    rows = {row["name"]: row for row in scorecard["parameters"]}
+    for name in ("mu_per_v_s", "gamma1_per_s", "gate_capacitance_f"):
+        assert rows[name]["identifiable"]
+    for row in rows.values():
+        assert abs(row["value"] - row["truth"]) < 4 * row["stderr"], row
+
+
+def test_the_right_model_agrees_with_its_own_device(scorecard):
+    verdicts = [row["verdict"] for row in scorecard["properties"]]
+    assert verdicts.count("disagrees") <= 1
+    assert verdicts.count("agrees") > 0.7 * len(verdicts)
+
+
+def test_everything_is_in_the_store_and_sound(demo):
+    with Store.open(demo[0] / "lab.db") as store:
+        assert check(store) == []
+        runs = store.runs(device="demo-neuron")
+        assert [(run.procedure, run.state) for run in runs] == [
+            ("threshold_firing", "finished"),
+            ("refractory_period", "finished"),
+        ]
+        assert store.latest_fit("demo-neuron").run_ids == tuple(run.id for run in runs)
+        assert store.latest_comparison("demo-neuron")
+        assert store.features(device="demo-neuron")
+
+
+def test_the_report_opens_offline(demo):
+    page = (demo[0] / "report.html").read_text("utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+    assert "demo-neuron" in page
+    assert page.count("<svg") + page.count("data:image") >= 4
+
+
+def test_the_terminal_shows_fitted_beside_true(demo):
+    assert "mu_per_v_s" in demo[1]
+    assert "truth" in demo[1]
+    assert "report" in demo[1]
+
+
+def test_a_fit_of_the_stored_runs_is_the_same_fit(demo, scorecard):
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "labbench", "fit", "--db", str(demo[0] / "lab.db"),
+            "--device", "demo-neuron", "--json",
+        ],
+        capture_output=True, text=True, timeout=110, check=True,
+    )  # fmt: skip
+    again = {p["name"]: p["value"] for p in json.loads(done.stdout)["parameters"]}
+    for row in scorecard["parameters"]:
+        assert again[row["name"]] == pytest.approx(row["value"], rel=1e-9)
