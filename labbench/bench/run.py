@@ -108,9 +108,10 @@ def run_procedure(
             on_progress(float(value))
 
     procedure.player, procedure.record = bench, record
-    procedure.emit, procedure.should_stop = emit, should_stop
     try:
-        with _signals_as_interrupts():
+        with _signals_as_interrupts() as signalled:
+            procedure.emit = emit
+            procedure.should_stop = lambda: signalled.is_set() or should_stop()
             try:
                 bench.start()
                 procedure.startup()
@@ -118,6 +119,8 @@ def run_procedure(
                 state = "aborted" if should_stop() else "finished"
             finally:
                 procedure.shutdown()
+            if signalled.is_set():
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
         store.end_run(run_id, "aborted", "stopped by the operator")
         raise
@@ -130,17 +133,24 @@ def run_procedure(
 
 
 @contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    """Let SIGTERM end a run the way Ctrl-C does; only the main thread receives signals."""
+def _signals_as_interrupts() -> Iterator[threading.Event]:
+    """Let Ctrl-C and SIGTERM end a run alike; only the main thread receives signals.
+
+    Yields an event that is set as well, because Python drops an exception that a signal raises
+    while a callback or a destructor runs: the run then ends before the next stimulus.
+    """
+    signalled = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield signalled
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        signalled.set()
         raise KeyboardInterrupt(f"signal {number}")
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield signalled
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
