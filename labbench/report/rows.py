@@ -1,0 +1,182 @@
+"""A scorecard and a fit as the rows of a page: every number a text, every flag in plain words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import isfinite
+
+from labbench.compare import Comparison, Estimate, ParameterRow, Scorecard
+from labbench.features import Outcome
+from labbench.fit import FitResult
+from labbench.model import PARAMETERS
+from labbench.report.quantity import (
+    MISSING,
+    format_p,
+    format_quantity,
+    format_sigma,
+)
+from labbench.report.verdict import AGREES, CANNOT_TELL, DISAGREES, SIGNS
+from labbench.report.wording import count, feature_words
+
+# Above this, what is left is more than the errors that were stated.
+POOR_FIT = 2.0
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """One line of the scorecard."""
+
+    feature: str
+    condition: str
+    measured: str
+    measured_n: int
+    simulated: str
+    simulated_n: int
+    difference: str
+    p: str
+    verdict: str
+    sign: str
+
+
+@dataclass(frozen=True)
+class ParameterLine:
+    """One line of the parameter table; `truth` and `error` only where a simulated bench knows."""
+
+    name: str
+    meaning: str
+    value: str
+    identifiable: bool
+    remedy: str
+    truth: str
+    error: str
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """What was fitted, how, and how well."""
+
+    stages: tuple[str, ...]
+    redchi: str
+    nfree: int
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One line to read first; `is_warning` if it limits what the rest is worth."""
+
+    text: str
+    is_warning: bool
+
+
+def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
+    """Return what to know first: agreement, what disagrees, how good the fit is."""
+    counts = Counter(row.verdict for row in scorecard.properties)
+    flags = []
+    if scorecard.properties:
+        text = f"{counts[AGREES]} of {count(len(scorecard.properties), 'feature')} agree"
+        if counts[DISAGREES]:
+            text += f", {counts[DISAGREES]} differ more than chance allows"
+        if counts[CANNOT_TELL]:
+            text += f", {counts[CANNOT_TELL]} cannot be told with these errors"
+        flags.append(Flag(f"{text}.", False))
+    against = [row for row in scorecard.properties if row.verdict == DISAGREES]
+    if against:
+        times = Counter(feature_words(row.feature)[0] for row in against)
+        named = [f"{name} ({n} times)" if n > 1 else name for name, n in times.items()]
+        flags.append(Flag(f"Model and measurement differ in {', '.join(named)}.", True))
+    redchi = fit.redchi if fit is not None else scorecard.redchi
+    if redchi is not None and redchi > POOR_FIT:
+        flags.append(
+            Flag(
+                f"The model does not explain these data: reduced chi-square {redchi:.1f}, where "
+                f"about 1 is expected. The parameters are the best of a poor fit and their errors "
+                f"are too small.",
+                True,
+            )
+        )
+    if fit is not None and fit.outcome is not Outcome.OK:
+        flags.append(Flag(f"The fit: {fit.outcome}. {fit.message}", True))
+    assumed = [row.name for row in scorecard.parameters if not row.identifiable]
+    if assumed:
+        flags.append(
+            Flag(
+                f"The data do not determine {', '.join(assumed)}: what is shown for them is an "
+                f"assumption, not a result.",
+                True,
+            )
+        )
+    return flags
+
+
+def feature_groups(scorecard: Scorecard) -> list[tuple[str, list[FeatureRow]]]:
+    """Return the scorecard's lines by property, the conditions of a feature together."""
+    groups: dict[str, dict[str, list[FeatureRow]]] = {}
+    for row in scorecard.properties:
+        line = _feature_row(row)
+        groups.setdefault(row.property, {}).setdefault(line.feature, []).append(line)
+    return [
+        (name, [line for lines in features.values() for line in lines])
+        for name, features in groups.items()
+    ]
+
+
+def parameter_rows(scorecard: Scorecard) -> list[ParameterLine]:
+    """Return the lines of the parameter table."""
+    return [_parameter_line(row) for row in scorecard.parameters]
+
+
+def fit_summary(fit: FitResult | None) -> FitSummary | None:
+    """Return what to say about a fit; None without one."""
+    if fit is None:
+        return None
+    return FitSummary(
+        stages=fit.stages,
+        redchi=f"{fit.redchi:.2f}" if isfinite(fit.redchi) else MISSING,
+        nfree=fit.nfree,
+        outcome=str(fit.outcome),
+        message=fit.message,
+    )
+
+
+def _feature_row(row: Comparison) -> FeatureRow:
+    feature, condition = feature_words(row.feature)
+    return FeatureRow(
+        feature=feature,
+        condition=condition,
+        measured=_estimate(row.measured, row.unit),
+        measured_n=row.measured.n,
+        simulated=_estimate(row.simulated, row.unit),
+        simulated_n=row.simulated.n,
+        difference=format_sigma(row.difference_sigma),
+        p=format_p(row.p_value),
+        verdict=row.verdict,
+        sign=SIGNS.get(row.verdict, ""),
+    )
+
+
+def _estimate(estimate: Estimate, unit: str) -> str:
+    return format_quantity(estimate.value, estimate.stderr, unit)
+
+
+def _parameter_line(row: ParameterRow) -> ParameterLine:
+    truth = error = ""
+    if row.truth is not None:
+        truth = format_quantity(row.truth, None, row.unit)
+        if row.truth:
+            error = f"{100 * (row.value / row.truth - 1):+.1f} %".replace("-", "\N{MINUS SIGN}")
+            error += (
+                f" ({format_sigma((row.value - row.truth) / row.stderr)} σ)" if row.stderr else ""
+            )
+    known = PARAMETERS.get(row.name)
+    return ParameterLine(
+        name=row.name,
+        meaning=known.meaning if known else "",
+        value=format_quantity(row.value, row.stderr, row.unit),
+        identifiable=row.identifiable,
+        remedy=row.remedy,
+        truth=truth,
+        error=error,
+    )
