@@ -2,13 +2,14 @@
 
 from labbench.report.page import render_report, write_report
 from labbench.report.scorecard import scorecard_of, write_scorecard
-from labbench.report.table import parameter_table, scorecard_table
+from labbench.report.table import parameter_table, scorecard_table, scorecard_tables
 
 __all__ = [
     "parameter_table",
     "render_report",
     "scorecard_of",
     "scorecard_table",
+    "scorecard_tables",
     "write_report",
     "write_scorecard",
 ]

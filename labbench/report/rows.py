@@ -17,7 +17,7 @@ from labbench.report.quantity import (
     format_sigma,
 )
 from labbench.report.verdict import AGREES, CANNOT_TELL, DISAGREES, SIGNS
-from labbench.report.wording import count, feature_words
+from labbench.report.wording import count, feature_phrase, feature_words
 
 # Above this, what is left is more than the errors that were stated.
 POOR_FIT = 2.0
@@ -78,14 +78,17 @@ def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
     if scorecard.properties:
         text = f"{counts[AGREES]} of {count(len(scorecard.properties), 'feature')} agree"
         if counts[DISAGREES]:
-            text += f", {counts[DISAGREES]} differ more than chance allows"
+            verb = "differs" if counts[DISAGREES] == 1 else "differ"
+            text += f", {counts[DISAGREES]} {verb} more than chance allows"
         if counts[CANNOT_TELL]:
             text += f", {counts[CANNOT_TELL]} cannot be told with these errors"
         flags.append(Flag(f"{text}.", False))
     against = [row for row in scorecard.properties if row.verdict == DISAGREES]
     if against:
-        times = Counter(feature_words(row.feature)[0] for row in against)
-        named = [f"{name} ({n} times)" if n > 1 else name for name, n in times.items()]
+        where: dict[str, list[str]] = {}
+        for row in against:
+            where.setdefault(feature_words(row.feature)[0], []).append(feature_phrase(row.feature))
+        named = [f"{name} ({len(p)} times)" if len(p) > 1 else p[0] for name, p in where.items()]
         flags.append(Flag(f"Model and measurement differ in {', '.join(named)}.", True))
     redchi = fit.redchi if fit is not None else scorecard.redchi
     if redchi is not None and redchi > POOR_FIT:

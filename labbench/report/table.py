@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _STYLES = {"agrees": "green", "disagrees": "bold red", "cannot tell": "yellow"}
 
 
+def scorecard_tables(scorecard: Scorecard) -> list[Table]:
+    """Return features and parameters as tables to print with rich."""
+    return [scorecard_table(scorecard), parameter_table(scorecard)]
+
+
 def scorecard_table(scorecard: Scorecard) -> Table:
     """Return measured against simulated, one line a feature, to print with rich."""
     table = _table(f"{scorecard.device}: measured against {scorecard.card}")

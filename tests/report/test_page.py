@@ -114,6 +114,14 @@ def test_a_poor_fit_is_said_in_plain_words(render, make_fit):
     assert "The fit: not converged" in html
 
 
+def test_what_disagrees_is_named_at_the_top(render, scorecard):
+    rows = scorecard.properties
+    first = replace(rows[0], verdict="disagrees")
+    html = render(scorecard=replace(scorecard, properties=(first, *rows[1:])))
+    assert "1 differs more than chance allows" in html
+    assert "Model and measurement differ in fire probability at amplitude 600\xa0mV." in html
+
+
 def test_a_page_without_fit_responses_or_energy_is_still_a_page(render, scorecard):
     bare = replace(scorecard, parameters=(), properties=(), energy={}, redchi=None)
     Page(render(scorecard=bare, fit=None, measured={}, simulated={}, provenance={}))

@@ -3,13 +3,13 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from labbench.report import parameter_table, scorecard_table
+from labbench.report import scorecard_tables
 
 
 def printed(scorecard):
     console = Console(file=io.StringIO(), width=160)
-    console.print(scorecard_table(scorecard))
-    console.print(parameter_table(scorecard))
+    for table in scorecard_tables(scorecard):
+        console.print(table)
     return console.file.getvalue()
 
 
