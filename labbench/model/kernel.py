@@ -341,8 +341,8 @@ def integrate(
                     draws += 1
                     is_sliding = False
                 else:
-                    # On the slide s is 1 by definition, not by the accuracy of the root; f, the fast
-                    # one of the two, carries the overshoot.
+                    # On the slide s is 1 by definition, not by the accuracy of the root; f, the
+                    # fast one of the two, carries the overshoot.
                     y[F] = 1.0 - y[R]
                     is_sliding = kind == ON
                 _restart(y, u_start + du * (t - t_start), du, is_sliding, p, k)
