@@ -358,11 +358,12 @@ def _say_error(message: str) -> None:
 def _print_scorecard(scorecard: Scorecard) -> None:
     from rich.console import Console
 
-    from labbench.report.table import parameter_table, scorecard_table
+    from labbench.report.table import scorecard_tables
 
-    console = Console()
-    console.print(scorecard_table(scorecard))
-    console.print(parameter_table(scorecard))
+    # Off a terminal nothing wraps or cuts a line.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for table in scorecard_tables(scorecard):
+        console.print(table)
 
 
 def _print_features(records: list[Any]) -> None:
@@ -388,8 +389,11 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
     """Show a bar for each stage on a terminal, a line at each stage's end elsewhere."""
     if not sys.stderr.isatty():
 
+        said: set[str] = set()
+
         def say(stage: str, percent: float) -> None:
-            if percent >= 100:
+            if percent >= 100 and stage not in said:
+                said.add(stage)
                 print(f"{stage}: done", file=sys.stderr)
 
         yield say

@@ -59,7 +59,7 @@ class RefractoryPeriod(NeuronProcedure):
 
     def expected_count(self) -> int:
         """Return about how many stimuli there will be."""
-        return 20 + self.repeats * self.gaps
+        return 30 + self.repeats * self.gaps
 
     def _pair(self, amplitude_v: float, gap_s: float) -> PulseTrain:
         first = Pulse(0.0, self.width_s, amplitude_v)

@@ -53,4 +53,4 @@ class ThresholdFiring(NeuronProcedure):
 
     def expected_count(self) -> int:
         """Return about how many stimuli there will be."""
-        return 20 + self.repeats * len(LEVELS)
+        return 30 + self.repeats * len(LEVELS)

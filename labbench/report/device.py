@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labbench.report.page import write_report
-
 from labbench import __version__
 from labbench.compare import Scorecard, compare_responses, energy_per_spike, replay
 from labbench.errors import FitError, NotFoundError
 from labbench.features import PROPERTIES, Response
 from labbench.fit import FitResult, fit_memristor, fit_neuron
 from labbench.model import Loading, ModelCard, read_card
+from labbench.report.page import write_report
 from labbench.report.scorecard import scorecard_of
 from labbench.store import FitRecord, RunRecord, Store
 from procedures import PROCEDURES
