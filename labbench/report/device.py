@@ -15,7 +15,7 @@ from labbench.fit import FitResult, fit_memristor, fit_neuron
 from labbench.model import Loading, ModelCard, read_card
 from labbench.report.page import write_report
 from labbench.report.scorecard import scorecard_of
-from labbench.store import FitRecord, RunRecord, Store
+from labbench.store import FitRecord, RunRecord, SessionRecord, Store
 from procedures import PROCEDURES
 
 # What recordings of other tools say; our own procedures name their properties themselves.
@@ -222,7 +222,7 @@ def _provenance(store: Store, data: DeviceData, seed: int) -> dict[str, str]:
         "labbench": f"{__version__}, commit {session.git_commit or 'unknown'}",
         "recorded": f"by {session.operator} on {session.host}",
         "instruments": "; ".join(f"{i.role}: {i.idn}" for i in session.instruments) or "imported",
-        "bench": "simulated" if session.simulated else "real",
+        "bench": _bench(session),
         "bench description": f"sha256 {session.config_sha256[:16]}",
         "runs": ", ".join(
             f"{r.id} ({r.procedure} version {r.procedure_version})" for r in data.runs
@@ -230,6 +230,12 @@ def _provenance(store: Store, data: DeviceData, seed: int) -> dict[str, str]:
         "data": f"sha256 {store.dataset_sha256([run.id for run in data.runs])[:16]}",
         "seed of the simulated trials": str(seed),
     }
+
+
+def _bench(session: SessionRecord) -> str:
+    if session.simulated:
+        return "simulated"
+    return "a recording of another tool" if session.config.get("imported") else "real"
 
 
 def _notes(data: DeviceData) -> list[str]:
