@@ -203,8 +203,8 @@ def simulate(
 ) -> None:
     """Play a stimulus to a model card."""
     from labbench.model import read_card
+    from labbench.model import simulate as play
     from labbench.model.files import read_stimulus, write_solution
-    from labbench.model.simulate import simulate as play
 
     made = play(
         read_card(card), read_stimulus(stimulus), seed=seed, noise="jumps" if noise else "off"

@@ -25,9 +25,8 @@ from labbench.features.pulses import grouped, readings_of_trains
 from labbench.features.refractory_period import recovery_time_s
 from labbench.fit.least_squares import Dataset, FloatArray, Freed, fit_dataset
 from labbench.fit.result import FitResult
-from labbench.model import Loading, ModelCard, Simulation, simulate
+from labbench.model import SPIKE_GATE_V, Loading, ModelCard, Simulation, simulate
 from labbench.model.closed_forms import gate_rise_s, switching_time_s
-from labbench.model.simulate import SPIKE_GATE_V
 from labbench.stimulus import PulseTrain, Stimulus
 
 FREED = {

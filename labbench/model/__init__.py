@@ -2,11 +2,14 @@
 
 from labbench.model.card import PARAMETERS, ModelCard, card_from_dict, read_card, shipped_cards
 from labbench.model.output import Loading
-from labbench.model.simulate import DeviceState, Simulation, Solution, advance, resting, simulate
+from labbench.model.simulation import Simulation, simulate
+from labbench.model.state import SPIKE_GATE_V, DeviceState, Event, Solution, advance, resting
 
 __all__ = [
     "PARAMETERS",
+    "SPIKE_GATE_V",
     "DeviceState",
+    "Event",
     "Loading",
     "ModelCard",
     "Simulation",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from labbench.features import Response
 from labbench.model.card import ModelCard
 from labbench.model.output import Loading
-from labbench.model.simulate import simulate
+from labbench.model.simulation import simulate
 from labbench.stimulus import Sweep
 from labbench.trace import Channel, Trace
 

@@ -10,7 +10,6 @@ from scipy import stats
 from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model import ModelCard, Solution, advance, read_card, resting, simulate
-from labbench.model.simulate import hazard_integral
 from labbench.spikes import find_spikes
 from labbench.stimulus import Pulse, PulseTrain, Sweep, Waveform
 
@@ -209,7 +208,7 @@ def test_the_first_jump_follows_the_hazard_of_the_quiet_path(kappa: float, m: fl
     quiet = simulate(card, STEP, noise="off", rtol=1e-9, sample_s=time_s).solution
     hazard = kappa * np.clip(quiet.f, 0.0, None) ** m
     total = np.r_[0.0, np.cumsum(0.5 * (hazard[1:] + hazard[:-1]) * np.diff(time_s))]
-    assert hazard_integral(quiet) == pytest.approx(total[-1], rel=1e-4)
+    assert quiet.hazard == pytest.approx(total[-1], rel=1e-4)
     first_s = []
     for trial in range(500):
         made = simulate(card, STEP, trial=trial, sample_s=np.array([0.0, 3e-3])).solution

@@ -1,11 +1,9 @@
-"""The model answers a stimulus: continue a device's state, or play a whole stimulus from rest."""
+"""Where a device stands, and how it goes on: `resting`, `advance`, `Solution`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import inf, isfinite
-from typing import Any
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +12,13 @@ from labbench.errors import CardError, StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
 from labbench.model.equations import (
-    C_NODE,
     CIRCUIT,
     CURRENT_STATIC,
-    E_MEMRISTOR,
-    E_RESISTOR,
-    E_SOURCE,
     FIXTURE_STATIC,
     G_SHUNT,
     HAZARD,
     N_STATES,
-    NOISES,
     R_SERIES,
-    V,
     pack,
 )
 from labbench.model.kernel import (
@@ -38,8 +30,6 @@ from labbench.model.kernel import (
 )
 from labbench.model.output import Loading, output_voltage
 from labbench.model.random import exponential, stream_key
-from labbench.stimulus import Stimulus
-from labbench.trace import Channel, Trace
 
 FloatArray = NDArray[np.float64]
 
@@ -93,23 +83,14 @@ class Solution:
     n_steps: int
     state: DeviceState
 
+    @property
+    def hazard(self) -> float:
+        """Hazard accumulated since the last jump: kappa times the integral of f^m."""
+        return float(self.state.y[HAZARD])
+
     def event_times_s(self, kind: str) -> FloatArray:
         """Return the times of one kind of event, (k,)."""
         return np.array([event.time_s for event in self.events if event.kind == kind])
-
-
-@dataclass(frozen=True, eq=False)
-class Simulation:
-    """A simulated response: the trace a bench would record, and what no bench can see."""
-
-    trace: Trace
-    solution: Solution
-    energy_j: Mapping[str, float]
-
-    @property
-    def outcome(self) -> Outcome:
-        """What came of it: ok, did not fire, latched, not converged."""
-        return self.solution.outcome
 
 
 def resting(card: ModelCard, seed: int = 0, device: int = 0, trial: int = 0) -> DeviceState:
@@ -209,88 +190,6 @@ def advance(
     return _solution(card, p, sample_s, levels, samples, events, n_steps, final, loading, status)
 
 
-def simulate(
-    card: ModelCard,
-    stimulus: Stimulus,
-    *,
-    seed: int = 0,
-    device: int = 0,
-    trial: int = 0,
-    noise: str = "jumps",
-    interval_s: float | None = None,
-    start_s: float = 0.0,
-    sample_s: FloatArray | None = None,
-    loading: Loading | None = None,
-    rtol: float = 1e-5,
-) -> Simulation:
-    """Play one stimulus to a device at rest and record what a bench would see, and more.
-
-    Parameters
-    ----------
-    card : ModelCard
-    stimulus : Stimulus
-    seed, device, trial : int
-        Name the random stream.
-    noise : {"jumps", "off", "mean"}
-    interval_s : float, optional
-        Sampling interval; a ten-thousandth of the record by default.
-    start_s : float
-        Start of the record, zero or negative (pre-trigger).
-    sample_s : (n,) float64 array, optional
-        Ascending sample times, instead of an even record.
-    loading : Loading, optional
-        The probe on the output.
-    rtol : float
-
-    Returns
-    -------
-    Simulation
-        Its trace has the channels "input", "output" (neuron), "node", "memristor", "f", "r".
-    """
-    expected = "V" if card.drive == "voltage" else "A"
-    if stimulus.unit != expected:
-        raise StimulusError(
-            f"Card {card.name!r} is driven by a {card.drive} (in {expected}); "
-            f"the stimulus is in {stimulus.unit}."
-        )
-    if noise not in NOISES:
-        raise StimulusError(f"Noise is one of {', '.join(NOISES)}, not {noise!r}.")
-    if sample_s is None:
-        if interval_s is None:
-            interval_s = stimulus.duration_s / 10_000
-        if not (isfinite(interval_s) and interval_s > 0 and isfinite(start_s)):
-            raise StimulusError(
-                f"A record starts at a finite time and has a positive sampling interval: got "
-                f"{start_s} s and {interval_s} s."
-            )
-        count = round((stimulus.duration_s - start_s) / interval_s)
-        time_s = np.asarray(start_s + np.arange(count) * interval_s)
-        base: dict[str, Any] = {"start_s": start_s, "interval_s": interval_s}
-    else:
-        time_s = np.asarray(sample_s, dtype=np.float64)
-        start_s = float(np.min(time_s, initial=0.0))
-        base = {"uneven_time_s": time_s}
-    corner_s, level = _closed(*stimulus.breakpoints())
-    state = replace(resting(card, seed, device, trial), time_s=start_s)
-    solution = advance(
-        card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
-    )
-    return Simulation(
-        trace=_trace(card, solution, base),
-        solution=solution,
-        energy_j=_energy(card, solution),
-    )
-
-
-def _closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Bring the level back to zero outside of the breakpoints, as a stimulus promises."""
-    if level[0] != 0.0:
-        corner_s, level = np.r_[corner_s[0], corner_s], np.r_[0.0, level]
-    if level[-1] != 0.0:
-        corner_s, level = np.r_[corner_s, corner_s[-1]], np.r_[level, 0.0]
-    return corner_s, level
-
-
 def _check_times(
     state: DeviceState, corner_s: FloatArray, level: FloatArray, sample_s: FloatArray
 ) -> None:
@@ -363,49 +262,3 @@ def _outcome(
         if end_s - times_s[-1] > 10 * decay_s:
             return Outcome.LATCHED
     return Outcome.OK
-
-
-def _trace(card: ModelCard, solution: Solution, base: Mapping[str, Any]) -> Trace:
-    current_driven = card.drive == "current"
-    channels = {
-        "input": Channel(
-            solution.input,
-            "current" if current_driven else "voltage",
-            "A" if current_driven else "V",
-        ),
-        "node": Channel(solution.node_v, "voltage", "V"),
-        "memristor": Channel(solution.memristor_a, "current", "A"),
-        "f": Channel(np.ascontiguousarray(solution.f), "filament", "1"),
-        "r": Channel(np.ascontiguousarray(solution.r), "residue", "1"),
-    }
-    if card.circuit == "neuron":
-        channels["output"] = Channel(solution.output_v, "voltage", "V")
-    return Trace(channels, **base)
-
-
-def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:
-    """Split the energy of the record by element, in joule.
-
-    Input side from the integrator's own quadrature; the output branch by trapezoid on the samples.
-    """
-    y, p = solution.state.y, pack(card, "off")
-    energy: dict[str, Any] = {
-        "source": y[E_SOURCE],
-        "memristor": y[E_MEMRISTOR],
-        "resistors": y[E_RESISTOR],
-        # An algebraic node (no capacitance, or a stiff source) has V = 0 here and stores nothing.
-        "stored": 0.5 * p[C_NODE] * y[V] ** 2,
-    }
-    if card.circuit == "neuron":
-        across_v = solution.state.source - y[V]
-        energy["stored"] += 0.5 * card["parallel_capacitance_f"] * across_v**2
-        time_s, load_a = solution.time_s, solution.output_a
-        energy["supply"] = card["supply_v"] * np.trapezoid(load_a, time_s)
-        energy["load"] = card["load_resistance_ohm"] * np.trapezoid(load_a**2, time_s)
-        energy["transistor"] = np.trapezoid(load_a * solution.output_v, time_s)
-    return {name: float(value) for name, value in energy.items()}
-
-
-def hazard_integral(solution: Solution) -> float:
-    """Return the accumulated hazard, kappa times the integral of f^m, of a run without jumps."""
-    return float(solution.state.y[HAZARD])

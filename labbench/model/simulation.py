@@ -1,0 +1,159 @@
+"""Play a whole stimulus to a device at rest, and record what a bench would see, and more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labbench.errors import StimulusError
+from labbench.features import Outcome
+from labbench.model.card import ModelCard
+from labbench.model.equations import C_NODE, E_MEMRISTOR, E_RESISTOR, E_SOURCE, NOISES, V, pack
+from labbench.model.output import Loading
+from labbench.model.state import Solution, advance, resting
+from labbench.stimulus import Stimulus
+from labbench.trace import Channel, Trace
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """A simulated response: the trace a bench would record, and what no bench can see."""
+
+    trace: Trace
+    solution: Solution
+    energy_j: Mapping[str, float]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of it: ok, did not fire, latched, not converged."""
+        return self.solution.outcome
+
+
+def simulate(
+    card: ModelCard,
+    stimulus: Stimulus,
+    *,
+    seed: int = 0,
+    device: int = 0,
+    trial: int = 0,
+    noise: str = "jumps",
+    interval_s: float | None = None,
+    start_s: float = 0.0,
+    sample_s: FloatArray | None = None,
+    loading: Loading | None = None,
+    rtol: float = 1e-5,
+) -> Simulation:
+    """Play one stimulus to a device at rest and record what a bench would see, and more.
+
+    Parameters
+    ----------
+    card : ModelCard
+    stimulus : Stimulus
+    seed, device, trial : int
+        Name the random stream.
+    noise : {"jumps", "off", "mean"}
+    interval_s : float, optional
+        Sampling interval; a ten-thousandth of the record by default.
+    start_s : float
+        Start of the record, zero or negative (pre-trigger).
+    sample_s : (n,) float64 array, optional
+        Ascending sample times, instead of an even record.
+    loading : Loading, optional
+        The probe on the output.
+    rtol : float
+
+    Returns
+    -------
+    Simulation
+        Its trace has the channels "input", "output" (neuron), "node", "memristor", "f", "r".
+    """
+    expected = "V" if card.drive == "voltage" else "A"
+    if stimulus.unit != expected:
+        raise StimulusError(
+            f"Card {card.name!r} is driven by a {card.drive} (in {expected}); "
+            f"the stimulus is in {stimulus.unit}."
+        )
+    if noise not in NOISES:
+        raise StimulusError(f"Noise is one of {', '.join(NOISES)}, not {noise!r}.")
+    if sample_s is None:
+        if interval_s is None:
+            interval_s = stimulus.duration_s / 10_000
+        if not (isfinite(interval_s) and interval_s > 0 and isfinite(start_s)):
+            raise StimulusError(
+                f"A record starts at a finite time and has a positive sampling interval: got "
+                f"{start_s} s and {interval_s} s."
+            )
+        count = round((stimulus.duration_s - start_s) / interval_s)
+        time_s = np.asarray(start_s + np.arange(count) * interval_s)
+        base: dict[str, Any] = {"start_s": start_s, "interval_s": interval_s}
+    else:
+        time_s = np.asarray(sample_s, dtype=np.float64)
+        start_s = float(np.min(time_s, initial=0.0))
+        base = {"uneven_time_s": time_s}
+    corner_s, level = _closed(*stimulus.breakpoints())
+    state = replace(resting(card, seed, device, trial), time_s=start_s)
+    solution = advance(
+        card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
+    )
+    return Simulation(
+        trace=_trace(card, solution, base),
+        solution=solution,
+        energy_j=_energy(card, solution),
+    )
+
+
+def _closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bring the level back to zero outside of the breakpoints, as a stimulus promises."""
+    if level[0] != 0.0:
+        corner_s, level = np.r_[corner_s[0], corner_s], np.r_[0.0, level]
+    if level[-1] != 0.0:
+        corner_s, level = np.r_[corner_s, corner_s[-1]], np.r_[level, 0.0]
+    return corner_s, level
+
+
+def _trace(card: ModelCard, solution: Solution, base: Mapping[str, Any]) -> Trace:
+    current_driven = card.drive == "current"
+    channels = {
+        "input": Channel(
+            solution.input,
+            "current" if current_driven else "voltage",
+            "A" if current_driven else "V",
+        ),
+        "node": Channel(solution.node_v, "voltage", "V"),
+        "memristor": Channel(solution.memristor_a, "current", "A"),
+        "f": Channel(np.ascontiguousarray(solution.f), "filament", "1"),
+        "r": Channel(np.ascontiguousarray(solution.r), "residue", "1"),
+    }
+    if card.circuit == "neuron":
+        channels["output"] = Channel(solution.output_v, "voltage", "V")
+    return Trace(channels, **base)
+
+
+def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:
+    """Split the energy of the record by element, in joule.
+
+    Input side from the integrator's own quadrature; the output branch by trapezoid on the samples.
+    """
+    y, p = solution.state.y, pack(card, "off")
+    energy: dict[str, Any] = {
+        "source": y[E_SOURCE],
+        "memristor": y[E_MEMRISTOR],
+        "resistors": y[E_RESISTOR],
+        # An algebraic node (no capacitance, or a stiff source) has V = 0 here and stores nothing.
+        "stored": 0.5 * p[C_NODE] * y[V] ** 2,
+    }
+    if card.circuit == "neuron":
+        across_v = solution.state.source - y[V]
+        energy["stored"] += 0.5 * card["parallel_capacitance_f"] * across_v**2
+        time_s, load_a = solution.time_s, solution.output_a
+        energy["supply"] = card["supply_v"] * np.trapezoid(load_a, time_s)
+        energy["load"] = card["load_resistance_ohm"] * np.trapezoid(load_a**2, time_s)
+        energy["transistor"] = np.trapezoid(load_a * solution.output_v, time_s)
+    return {name: float(value) for name, value in energy.items()}
