@@ -9,6 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
+# The logistic fit ends at steps this small, a ten-millionth of the width; the likelihood itself
+# cannot tell smaller ones apart.
+_SETTLED = 1e-7
+
 
 def proportion(k: int, n: int) -> tuple[float, float]:
     """Return k / n and a standard error that stays positive at 0 and n (Agresti-Coull, z = 1)."""
@@ -62,17 +66,23 @@ def logistic_fit(x: ArrayLike, fired: ArrayLike) -> tuple[float, float, float, f
     design = np.column_stack([np.ones_like(x), (x - centre) / scale])
     theta = np.zeros(2)
     for _ in range(200):
-        p = 1.0 / (1.0 + np.exp(-design @ theta))
+        p = _logistic(design @ theta)
         weight = p * (1.0 - p)
         information = design.T @ (weight[:, None] * design)
         covariance = np.linalg.pinv(information)
         leverage = weight * np.einsum("ij,jk,ik->i", design, covariance, design)
         score = design.T @ (y - p + leverage * (0.5 - p))
         step = covariance @ score
-        step *= min(1.0, 2.0 / float(np.abs(step).max()))
-        theta = theta + step
-        if float(np.abs(step).max()) < 1e-9:
+        if float(np.abs(step).max()) < _SETTLED:
             break
+        step *= min(1.0, (2.0 + float(np.abs(theta).max())) / float(np.abs(step).max()))
+        # A trial that stands alone at its level makes whole steps overshoot for ever.
+        reached = _penalised(theta, design, y)
+        while float(np.abs(step).max()) >= _SETTLED:
+            if _penalised(theta + step, design, y) >= reached + 0.1 * float(score @ step):
+                break
+            step *= 0.5
+        theta = theta + step
     else:
         return None
     if theta[1] <= 0:
@@ -86,3 +96,17 @@ def logistic_fit(x: ArrayLike, fired: ArrayLike) -> tuple[float, float, float, f
         float(width),
         float(width / theta[1] * sqrt(covariance[1, 1])),
     )
+
+
+def _logistic(score: FloatArray) -> FloatArray:
+    """Return 1 / (1 + e^-score), without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * score)))
+
+
+def _penalised(theta: FloatArray, design: FloatArray, y: FloatArray) -> float:
+    """Return the log-likelihood with Jeffreys' penalty, which the logistic fit maximises."""
+    score = design @ theta
+    p = _logistic(score)
+    information = design.T @ ((p * (1.0 - p))[:, None] * design)
+    penalty = 0.5 * float(np.linalg.slogdet(information)[1])
+    return float(y @ score - np.logaddexp(0.0, score).sum()) + penalty
