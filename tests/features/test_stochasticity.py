@@ -1,0 +1,83 @@
+"""Stochasticity on drawn latencies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labbench.features import Response, stochasticity
+from labbench.model import read_card, simulate
+from labbench.stimulus import Pulse, PulseTrain
+from labbench.trace import Channel, Trace
+
+RESTING_V = 0.5
+INTERVAL_S = 1e-6
+
+
+def respond(pulses: list[Pulse], spike_s: list[float], duration_s: float = 10e-3) -> Response:
+    """Draw an output that falls to a tenth within a sample at each spike, for 100 us."""
+    time_s = -1e-4 + INTERVAL_S * np.arange(round((duration_s + 1e-4) / INTERVAL_S))
+    output_v = np.full(time_s.size, RESTING_V)
+    for at_s in spike_s:
+        # Half a sample after the last high one the straight edge passes half the resting level.
+        output_v[(time_s > at_s) & (time_s < at_s + 1e-4)] = 0.0
+    channel = Channel(output_v, "voltage", "V")
+    trace = Trace({"output": channel}, start_s=-1e-4, interval_s=INTERVAL_S)
+    return Response(PulseTrain(tuple(pulses), duration_s), trace)
+
+
+def single(latency_s: float | None, amplitude_v: float = 0.8) -> Response:
+    pulse = Pulse(0.0, 9e-3, amplitude_v)
+    return respond([pulse], [] if latency_s is None else [pulse.edge_s + latency_s])
+
+
+def test_spread_of_a_lognormal_law():
+    draw = np.random.default_rng(8)
+    latencies_s = np.exp(draw.normal(np.log(1.5e-3), 0.3, 100))
+    spread = stochasticity([single(float(x)) for x in latencies_s])[0]
+    assert (spread.name, spread.unit, spread.n) == ("latency_spread", "1", 100)
+    assert abs(spread.value - 0.3) < 3 * spread.stderr
+    assert spread.at == {"amplitude_v": 0.8}
+
+
+def test_atom():
+    draw = np.random.default_rng(9)
+    others_s = 1e-3 * (1.5 + draw.random(30))
+    features = {f.name: f for f in stochasticity([single(x) for x in [1e-3] * 10 + [*others_s]])}
+    assert features["atom_fraction"].value == 0.25
+    assert features["atom_latency"].value == pytest.approx(1e-3, rel=1e-3)
+    assert features["atom_latency"].n == 10
+
+
+def test_without_ties_there_is_no_atom():
+    names = {f.name for f in stochasticity([single(x) for x in np.linspace(1e-3, 5e-3, 30)])}
+    assert names == {"latency_spread"}
+
+
+def test_few_or_censored_trials_are_passed_over():
+    assert stochasticity([]) == []
+    assert stochasticity([single(1e-3)] * 19) == []
+    assert stochasticity([single(1e-3)] * 30 + [single(None)]) == []
+    # Each amplitude for itself.
+    mixed = [single(1e-3)] * 30 + [single(None, 0.6)] * 30
+    assert {f.at["amplitude_v"] for f in stochasticity(mixed)} == {0.8}
+
+
+def test_a_quiet_neuron_is_all_atom_and_a_noisy_one_is_not():
+    card, train = read_card("b1"), PulseTrain((Pulse(0.0, 4e-3, 0.8),), 5e-3)
+    for noise in ("off", "jumps"):
+        responses = [
+            Response(
+                train,
+                simulate(
+                    card, train, trial=trial, noise=noise, interval_s=2e-6, start_s=-1e-4
+                ).trace,
+            )
+            for trial in range(30)
+        ]
+        features = {f.name: f for f in stochasticity(responses)}
+        if noise == "off":
+            assert features["latency_spread"].value == pytest.approx(0.0, abs=1e-12)
+            assert features["atom_fraction"].value == 1.0
+        else:
+            assert features["latency_spread"].value > 0.1
