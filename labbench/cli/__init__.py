@@ -1,0 +1,57 @@
+"""The commands: the only place that prints or exits.
+
+Exit codes: 0 done, 1 a clear error in one line on stderr, 2 wrong usage, 3 stopped in the safe
+state before the end. Everything heavy is imported inside the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labbench import __version__
+from labbench.cli import analyse, measure
+from labbench.cli.keep import card_app, db_app
+from labbench.cli.terminal import say_error
+from labbench.errors import LabbenchError
+
+app = typer.Typer(
+    help="Measure, model and understand 1M1T1R spiking neurons.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+bench_app = typer.Typer(help="The instruments of a bench file.", no_args_is_help=True)
+bench_app.command("check")(measure.bench_check)
+
+app.command()(measure.demo)
+app.command()(measure.procedures)
+app.command()(measure.instruments)
+app.command()(measure.run)
+app.command("import")(analyse.import_recordings)
+app.command()(analyse.simulate)
+app.command()(analyse.fit)
+app.command()(analyse.compare)
+app.add_typer(bench_app, name="bench")
+app.add_typer(card_app, name="card")
+app.add_typer(db_app, name="db")
+
+
+def main() -> None:
+    """Run the command line; turn every labbench error into one line and exit code 1."""
+    try:
+        app(standalone_mode=True)
+    except LabbenchError as error:
+        say_error(str(error))
+        raise SystemExit(1) from None
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Measure, model and understand 1M1T1R spiking neurons."""
+    if version:
+        print(__version__)
+        raise typer.Exit

@@ -1,0 +1,132 @@
+"""Commands that work on recordings: import, simulate, fit, compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labbench.cli.keep import find_card
+from labbench.cli.options import AsJson, Database, Device, Seed
+from labbench.cli.terminal import print_features, print_scorecard
+from labbench.errors import ImportFileError
+
+
+def import_recordings(
+    files: Annotated[list[Path], typer.Argument(help="Recordings of other tools (CSV).")],
+    db: Database,
+    device: Device,
+    dwell_s: Annotated[
+        float | None, typer.Option(help="Time at each voltage, for sweeps without times.")
+    ] = None,
+    compliance_a: Annotated[float | None, typer.Option(help="Current limit of the source.")] = None,
+) -> None:
+    """Import recorded traces and sweeps of a memristor from other tools."""
+    from labbench.report.device import save_features
+    from labbench.store import Store
+    from labbench.store.importers import read_recording
+
+    # All files are read before anything is written.
+    read = [(f, read_recording(f, dwell_s=dwell_s, compliance_a=compliance_a)) for f in files]
+    with Store.open(db, create=True) as store:
+        is_known = any(record.name == device for record in store.devices())
+        runs = store.runs(device=device) if is_known else []
+        known = {run.source_sha256: run.id for run in runs}
+        for file, recording in read:
+            if recording.sha256 in known:
+                raise ImportFileError(
+                    f"{str(file)!r} is in {str(db)!r} already, as run {known[recording.sha256]} of "
+                    f"{device!r}: nothing was imported again."
+                )
+        device_id = store.add_device(device, "memristor")
+        session_id = store.begin_session({"imported": True}, simulated=False)
+        for file, recording in read:
+            run_id = store.begin_run(
+                session_id,
+                device_id,
+                recording.procedure,
+                "1",
+                recording.settings,
+                seed=None,
+                source=file.read_text("utf-8-sig"),
+            )
+            for ordinal, response in enumerate(recording.responses):
+                store.save_response(run_id, ordinal, response)
+            store.end_run(run_id, "finished")
+            save_features(store, run_id, recording.procedure, recording.responses)
+            print(f"run {run_id}: {len(recording.responses)} responses from {file}")
+            for note in recording.notes:
+                print(f"  note: {note}")
+            print_features(store.features(run_id=run_id))
+
+
+def simulate(
+    card: Annotated[str, typer.Option("--card", help="Card file, or the name of a shipped card.")],
+    stimulus: Annotated[
+        Path, typer.Option("--stimulus", help="CSV: time_s, voltage_v or current_a.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="CSV; events go beside it.")],
+    seed: Seed = 0,
+    noise: Annotated[bool, typer.Option(help="With the card's jump noise.")] = True,
+) -> None:
+    """Play a stimulus to a model card."""
+    from labbench.model import read_card
+    from labbench.model import simulate as play
+    from labbench.model.files import read_stimulus, write_solution
+
+    made = play(
+        read_card(card), read_stimulus(stimulus), seed=seed, noise="jumps" if noise else "off"
+    )
+    events = write_solution(out, made.solution)
+    print(f"{made.outcome}: {len(made.trace)} samples in {out}, {events.name} beside it")
+
+
+def fit(db: Database, device: Device, as_json: AsJson = False) -> None:
+    """Fit the model to what is recorded of a device."""
+    from labbench.report.device import fit_device, load_device
+    from labbench.store import Store
+
+    with Store.open(db) as store:
+        result = fit_device(store, load_device(store, device))
+    if as_json:
+        print(json.dumps(result.to_dict(), indent=2, default=float))
+        return
+    for stage in result.stages:
+        print(f"stage: {stage}")
+    for p in result.parameters:
+        doubt = "" if p.is_identifiable else f"  {p.outcome}; would need: {p.remedy}"
+        print(f"  {p.name:20} {p.value:12.5g} +- {p.stderr:9.2g} {p.unit:8}{doubt}")
+    print(f"reduced chi-square {result.redchi:.2f} ({result.nfree} left over), {result.outcome}")
+
+
+def compare(
+    db: Database,
+    device: Device,
+    card: Annotated[
+        str | None, typer.Option("--card", help="Card file or name; else the latest fit.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="HTML report.")] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Lay measured and simulated behaviour of a device side by side."""
+    from labbench.report.device import latest_fit, load_device, report_device
+    from labbench.store import Store
+
+    with Store.open(db) as store:
+        if card is None:
+            record, result = latest_fit(store, device)
+            data = load_device(store, device, record.run_ids)
+        else:
+            from labbench.fit import FitResult
+
+            data, result = load_device(store, device), FitResult.of_card(find_card(store, card))
+        scorecard = report_device(store, data, result, out, seed=seed)
+    if as_json:
+        print(json.dumps(scorecard.to_dict(), indent=2))
+        return
+    print_scorecard(scorecard)
+    if out is not None:
+        print(f"\nreport  {out}")

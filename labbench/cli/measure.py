@@ -1,0 +1,98 @@
+"""Commands that measure: the demo, benches, procedures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labbench.cli.options import BenchFile, Database, Device, Seed
+from labbench.cli.terminal import print_features, print_scorecard, progress, stoppable
+from labbench.errors import SettingError
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for lab.db, report and scorecard.")],
+    seed: Seed = 0,
+) -> None:
+    """Go the whole road on the simulated bench: measure, store, fit, compare, report."""
+    from labbench.bench.demo import run_demo
+
+    with stoppable(), progress() as show:
+        result = run_demo(out, seed, show)
+    print_scorecard(result.scorecard)
+    print(f"\nreport     {result.report}\nscorecard  {result.scorecard_file}")
+    print(f"database   {result.database}")
+
+
+def procedures() -> None:
+    """List the procedures with their settings, units and bounds."""
+    from procedures import PROCEDURES, settings_of
+
+    for name, procedure in PROCEDURES.items():
+        print(f"{name} (version {procedure.version}): {(procedure.__doc__ or '').splitlines()[0]}")
+        for s in settings_of(procedure):
+            print(
+                f"  {s.name:14} {s.label}: {s.default:g} {s.unit} "
+                f"({s.lower:g} to {s.upper:g} {s.unit})"
+            )
+
+
+def instruments() -> None:
+    """List the drivers that a bench file can name."""
+    from labbench.bench.bench import DRIVERS
+
+    for name, where in DRIVERS.items():
+        print(f"{name:16} {where}")
+
+
+def bench_check(bench: BenchFile) -> None:
+    """Connect, identify and compare limits; change nothing."""
+    from labbench.bench import open_bench
+
+    with open_bench(bench) as opened:
+        for line in opened.check():
+            print(line)
+
+
+def run(
+    procedure: Annotated[str, typer.Argument(help="Name of the procedure.")],
+    bench: BenchFile,
+    db: Database,
+    device: Device,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, name=value; repeat it.")
+    ] = None,
+) -> None:
+    """Run a procedure on a neuron and record it."""
+    from labbench.bench import open_bench, run_procedure
+    from labbench.bench.run import begin_session
+    from labbench.store import Store
+    from procedures import configure, find_procedure
+
+    configured = configure(find_procedure(procedure), _settings(settings or []))
+    with stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
+        device_id = store.add_device(device, "neuron")
+        session_id = begin_session(opened, store)
+        with progress() as show:
+            report = run_procedure(
+                opened,
+                store,
+                session_id,
+                device_id,
+                configured,
+                on_progress=lambda percent: show(procedure, percent),
+            )
+        print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
+        print_features(store.features(run_id=report.run_id))
+
+
+def _settings(given: list[str]) -> dict[str, str]:
+    settings = {}
+    for item in given:
+        name, separator, value = item.partition("=")
+        if not separator:
+            raise SettingError(f"--set takes name=value, not {item!r}.")
+        settings[name] = value
+    return settings

@@ -1,0 +1,12 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Database = Annotated[Path, typer.Option("--db", help="Lab database.")]
+Device = Annotated[str, typer.Option("--device", help="Name of the device.")]
+BenchFile = Annotated[Path, typer.Option("--bench", help="Bench file (TOML).")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same numbers.")]

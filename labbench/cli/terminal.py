@@ -1,0 +1,79 @@
+"""What the commands say, and how they end: the only place that prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from labbench.compare import Scorecard
+    from labbench.store import FeatureRecord
+
+STOPPED = 3
+
+
+def say_error(message: str) -> None:
+    """Print one line on stderr."""
+    print(f"labbench: {' '.join(message.split())}", file=sys.stderr)
+
+
+def print_scorecard(scorecard: Scorecard) -> None:
+    """Print features and parameters as tables."""
+    from rich.console import Console
+
+    from labbench.report.table import scorecard_tables
+
+    # Off a terminal nothing wraps or cuts a line.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for table in scorecard_tables(scorecard):
+        console.print(table)
+
+
+def print_features(records: Iterable[FeatureRecord]) -> None:
+    """Print a line for each feature."""
+    for record in records:
+        feature = record.feature
+        value = f"{feature.value:.5g} +- {feature.stderr:.2g} {feature.unit} (n = {feature.n})"
+        outcome = "" if feature.outcome == "ok" else f"  {feature.outcome}"
+        print(f"  {record.property}: {feature.label} = {value}{outcome}")
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM, once the bench is safe, into one line and their own exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say_error("Stopped by the operator: outputs are at zero and off, the recorded is kept.")
+        raise typer.Exit(STOPPED) from None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar for each stage on a terminal, a line at each stage's end elsewhere."""
+    if not sys.stderr.isatty():
+        said: set[str] = set()
+
+        def say(stage: str, percent: float) -> None:
+            if percent >= 100 and stage not in said:
+                said.add(stage)
+                print(f"{stage}: done", file=sys.stderr)
+
+        yield say
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    with Progress(console=Console(stderr=True)) as bars:
+        stages: dict[str, TaskID] = {}
+
+        def show(stage: str, percent: float) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=100)
+            bars.update(stages[stage], completed=percent)
+
+        yield show
