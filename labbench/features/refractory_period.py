@@ -18,8 +18,8 @@ FEWEST_TRIALS = 5
 LEAST_FIRED = 0.8
 # The output comes back through these fractions of its resting level while the gate decays.
 RECOVERY_FRACTIONS = (0.25, 0.75)
-# Crossings of one level within this time belong to one passage through the noise.
-_PASSAGE_S = 5e-5
+# Crossings of one level within this share of the recovery belong to one passage.
+PASSAGE = 0.1
 
 
 def refractory_period(responses: Sequence[Response]) -> list[Feature]:
@@ -35,9 +35,9 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
     -------
     list of Feature
         ``second_fire_probability`` and ``latency_ratio`` (second over first, geometric mean) at
-        each gap; ``absolute_refractory`` (the largest gap at which fewer than half fire again;
-        "censored" below the smallest gap tried and at the largest); ``recovery_time`` (output
-        from 25 to 75 % of its resting level after a spike).
+        each gap; ``absolute_refractory`` (between the largest gap at which fewer than half fire
+        again and the next; "censored" below the smallest gap tried and at the largest);
+        ``recovery_time`` (output from 25 to 75 % of its resting level after a spike).
     """
     pairs = [p for p in readings_of_trains(responses, n_pulses=2) if p[0].fired]
     features: list[Feature] = []
@@ -68,12 +68,12 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
     else:
         gaps = [f.at["gap_s"] for f in features if f.name == "second_fire_probability"]
         longer = [gap for gap in gaps if gap > silent_gap_s]
-        # The transition lies somewhere before the next gap: a uniform law over that stretch.
-        error = (longer[0] - silent_gap_s) / 12**0.5 if longer else nan
-        outcome = Outcome.OK if longer else Outcome.CENSORED
-        features.append(
-            Feature("absolute_refractory", silent_gap_s, "s", error, len(pairs), outcome)
-        )
+        # The end of silence lies between two gaps: the middle, and a uniform law around it.
+        value, error, outcome = silent_gap_s, nan, Outcome.CENSORED
+        if longer:
+            step_s = longer[0] - silent_gap_s
+            value, error, outcome = silent_gap_s + step_s / 2, step_s / 12**0.5, Outcome.OK
+        features.append(Feature("absolute_refractory", value, "s", error, len(pairs), outcome))
     return [*features, _recovery(responses)]
 
 
@@ -103,9 +103,10 @@ def recovery_time_s(response: Response) -> float | None:
         up_low = rising_crossings(time_s[inside], output_v[inside], low)
         if not up_high.size:
             continue
-        # Noise may cross a level several times: its median crossing before the other level.
         up_low = up_low[up_low < up_high[0]]
         if up_low.size:
-            near = up_high[up_high < up_high[0] + (up_high[0] - up_low[-1])]
-            return float(np.median(near) - np.median(up_low[up_low > up_low[-1] - _PASSAGE_S]))
+            # Noise crosses a level several times on one passage: their median is the passage.
+            passage_s = PASSAGE * (up_high[0] - up_low[-1])
+            left_s = np.median(up_low[up_low > up_low[-1] - passage_s])
+            return float(np.median(up_high[up_high < up_high[0] + passage_s]) - left_s)
     return None

@@ -46,7 +46,7 @@ def logistic_fit(x: ArrayLike, fired: ArrayLike) -> tuple[float, float, float, f
     """Fit P(fire) = 1 / (1 + exp(-(x - x50) / width)) to single trials.
 
     Penalised by Jeffreys' prior (Firth, Biometrika 80, 27 (1993)), so that separated data - a
-    step without overlap - give a finite width and an honest error.
+    step without overlap - give a finite half point; the width is an upper bound then.
 
     Parameters
     ----------

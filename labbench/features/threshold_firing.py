@@ -29,8 +29,9 @@ def threshold_firing(responses: Sequence[Response]) -> list[Feature]:
     -------
     list of Feature
         ``fire_probability`` and ``latency`` (geometric mean) at each amplitude,
-        ``threshold_voltage`` (P = 0.5) and ``threshold_width`` (logistic) once; "too few data"
-        where there is nothing to tell.
+        ``threshold_voltage`` (P = 0.5) and ``threshold_width`` (logistic; "censored", an upper
+        bound, if no amplitude both fired and did not) once; "too few data" where there is
+        nothing to tell.
     """
     singles = readings_of_trains(responses, n_pulses=1)
     features: list[Feature] = []
@@ -52,10 +53,14 @@ def threshold_firing(responses: Sequence[Response]) -> list[Feature]:
             Feature("threshold_width", nan, "V", n=len(singles), outcome=few),
         ]
     v50, v50_error, width, width_error = fit
+    silent_v = max(t[0].pulse.amplitude_v for t in singles if not t[0].fired)
+    is_step = silent_v < min(t[0].pulse.amplitude_v for t in singles if t[0].fired)
+    # A clean step only says that the width is below the distance of the levels.
+    outcome = Outcome.CENSORED if is_step else Outcome.OK
     return [
         *features,
         Feature("threshold_voltage", v50, "V", v50_error, len(singles)),
-        Feature("threshold_width", width, "V", width_error, len(singles)),
+        Feature("threshold_width", width, "V", width_error, len(singles), outcome),
     ]
 
 

@@ -51,11 +51,10 @@ _SMALLEST_STEP_S = 1e-15
 def _step(y, u, du, h, is_sliding, p, k, y_new):
     """Advance by one step of h.
 
-    `k[0]` holds the slope of (f, r, V) at the start, `k[6]` that at the end. Hazard and energies
-    do not feed back, so they take the method's quadrature only.
+    `k[0]` holds slopes of (f, r, V) and powers at the start, `k[6]` those at the end. Hazard and
+    energies do not feed back, so they take the method's quadrature only.
     """
     f, r, v = y[F], y[R], y[V]
-    q0 = _quadratures(y, u, du, is_sliding, p)
     f1, r1, v1 = k[0, 0], k[0, 1], k[0, 2]
     c = h / 5
     f2, r2, v2, _, _, _ = slope(f + c * f1, r + c * r1, v + c * v1, u + du * c, du, is_sliding, p)
@@ -91,30 +90,24 @@ def _step(y, u, du, h, is_sliding, p, k, y_new):
     y_new[F] = f + b1 * f1 + b3 * f3 + b4 * f4 + b5 * f5 + b6 * f6
     y_new[R] = r + b1 * r1 + b3 * r3 + b4 * r4 + b5 * r5 + b6 * r6
     y_new[V] = v + b1 * v1 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6
-    y_new[HAZARD] = y[HAZARD] + b1 * q0[0] + b3 * h3 + b4 * h4 + b5 * h5 + b6 * h6
-    y_new[E_SOURCE] = y[E_SOURCE] + b1 * q0[1] + b3 * s3 + b4 * s4 + b5 * s5 + b6 * s6
-    y_new[E_MEMRISTOR] = y[E_MEMRISTOR] + b1 * q0[2] + b3 * m3 + b4 * m4 + b5 * m5 + b6 * m6
-    y_new[E_RESISTOR] = y[E_RESISTOR] + b1 * q0[3] + b3 * e3 + b4 * e4 + b5 * e5 + b6 * e6
-    f7, r7, v7, _, _, _ = slope(y_new[F], y_new[R], y_new[V], u + du * h, du, is_sliding, p)
+    y_new[HAZARD] = y[HAZARD] + b1 * hazard(f, p) + b3 * h3 + b4 * h4 + b5 * h5 + b6 * h6
+    y_new[E_SOURCE] = y[E_SOURCE] + b1 * k[0, 3] + b3 * s3 + b4 * s4 + b5 * s5 + b6 * s6
+    y_new[E_MEMRISTOR] = y[E_MEMRISTOR] + b1 * k[0, 4] + b3 * m3 + b4 * m4 + b5 * m5 + b6 * m6
+    y_new[E_RESISTOR] = y[E_RESISTOR] + b1 * k[0, 5] + b3 * e3 + b4 * e4 + b5 * e5 + b6 * e6
+    f7, r7, v7, s7, m7, e7 = slope(y_new[F], y_new[R], y_new[V], u + du * h, du, is_sliding, p)
     k[1, 0], k[1, 1], k[1, 2] = f2, r2, v2
     k[2, 0], k[2, 1], k[2, 2] = f3, r3, v3
     k[3, 0], k[3, 1], k[3, 2] = f4, r4, v4
     k[4, 0], k[4, 1], k[4, 2] = f5, r5, v5
     k[5, 0], k[5, 1], k[5, 2] = f6, r6, v6
-    k[6, 0], k[6, 1], k[6, 2] = f7, r7, v7
-
-
-@compiled
-def _quadratures(y, u, du, is_sliding, p):
-    """Return the hazard and the three powers at a state."""
-    _, _, _, source, memristor, resistors = slope(y[F], y[R], y[V], u, du, is_sliding, p)
-    return hazard(y[F], p), source, memristor, resistors
+    k[6, 0], k[6, 1], k[6, 2], k[6, 3], k[6, 4], k[6, 5] = f7, r7, v7, s7, m7, e7
 
 
 @compiled
 def _restart(y, u, du, is_sliding, p, k):
-    """Fill `k[0]` with the slope at a state that is new to the method."""
-    k[0, 0], k[0, 1], k[0, 2], _, _, _ = slope(y[F], y[R], y[V], u, du, is_sliding, p)
+    """Fill `k[0]` at a state that is new to the method."""
+    start = slope(y[F], y[R], y[V], u, du, is_sliding, p)
+    k[0, 0], k[0, 1], k[0, 2], k[0, 3], k[0, 4], k[0, 5] = start
 
 
 @compiled
@@ -136,45 +129,57 @@ def _error(y, y_new, k, h, rtol):
 
 
 @compiled
-def _event_value(y, u, is_sliding, target, p):
-    """Return (largest event function, its kind); positive once the event has happened."""
+def _event(y, u, is_sliding, target, p):
+    """Return (largest event function, its slope in time, its kind).
+
+    The function is positive once the event has happened. The slope is NaN where it is not known.
+    """
     if is_sliding:
         v = device_voltage(y[V], u, resistance(y[F] + y[R], p), p)
         a, b = rates(y[F], y[R], v, p)
-        value, kind = -(a + b), OFF
+        value, climb, kind = -(a + b), np.nan, OFF
     else:
-        value, kind = y[F] + y[R] - 1.0, ON
+        value, climb, kind = y[F] + y[R] - 1.0, np.nan, ON
     if y[HAZARD] - target > value:
-        value, kind = y[HAZARD] - target, JUMP
-    return value, kind
+        value, climb, kind = y[HAZARD] - target, hazard(y[F], p), JUMP
+    return value, climb, kind
 
 
 @compiled
 def _locate(y, u, du, h, is_sliding, target, p, k, y_new):
     """Shorten the step to the first event in it; return (step, kind of event).
 
-    False position with the Illinois weighting, a bisection every third try.
+    Newton's method where the slope of the event function is known, else false position with the
+    Illinois weighting; a bisection every fourth try and where either leaves the bracket.
     """
     low, high = 0.0, h
-    g_low = min(_event_value(y, u, is_sliding, target, p)[0], 0.0)
-    g_high, kind = _event_value(y_new, u + du * h, is_sliding, target, p)
+    g_low = min(_event(y, u, is_sliding, target, p)[0], 0.0)
+    g_high = _event(y_new, u + du * h, is_sliding, target, p)[0]
+    at = h * g_low / (g_low - g_high) if g_low < 0.0 and g_high < inf else 0.5 * h
+    kind = -1
     for attempt in range(80):
-        if high - low <= 1e-13 or high - low <= 1e-12 * h:
-            break
-        if attempt % 3 == 2 or g_low == 0.0 or g_high == inf:
-            middle = 0.5 * (low + high)
-        else:
-            middle = low + (high - low) * g_low / (g_low - g_high)
-        _step(y, u, du, middle, is_sliding, p, k, y_new)
-        g, what = _event_value(y_new, u + du * middle, is_sliding, target, p)
+        _step(y, u, du, at, is_sliding, p, k, y_new)
+        g, climb, kind = _event(y_new, u + du * at, is_sliding, target, p)
+        if kind == ON:
+            climb = k[6, 0] + k[6, 1]
         if g > 0.0:
-            high, g_high, kind = middle, g, what
+            high, g_high = at, g
             g_low *= 0.5
         else:
-            low, g_low = middle, g
+            low, g_low = at, g
             g_high *= 0.5
-    _step(y, u, du, high, is_sliding, p, k, y_new)
-    return high, kind
+        if climb > 0.0 and attempt % 4 < 3:
+            after = at - g / climb
+        elif g_low < 0.0 and attempt % 4 < 3:
+            after = low + (high - low) * g_low / (g_low - g_high)
+        else:
+            after = 0.5 * (low + high)
+        if not low <= after <= high:
+            after = 0.5 * (low + high)
+        if abs(after - at) <= 1e-13 or abs(after - at) <= 1e-12 * h:
+            break
+        at = after
+    return at, kind
 
 
 @compiled
@@ -252,7 +257,7 @@ def integrate(
     -------
     status, number of events, number of steps, target, draws, level of the source at the end
     """
-    k = np.empty((7, 3))
+    k = np.empty((7, 6))
     dense = np.empty((4, 3))
     y_new = np.empty(N_STATES)
     is_sliding, is_armed = flags[0] == 1, flags[1] == 1
@@ -283,7 +288,7 @@ def integrate(
             event_s[n_events], event_kind[n_events] = t, SPIKE
             n_events += 1
             is_armed = False
-        if is_sliding and _event_value(y, u_start, is_sliding, inf, p)[0] >= 0.0:
+        if is_sliding and _event(y, u_start, is_sliding, inf, p)[0] >= 0.0:
             is_sliding = False
             event_s[n_events], event_kind[n_events] = t, OFF
             n_events += 1
@@ -305,7 +310,7 @@ def integrate(
             # A step cut short by a corner says little about the next one.
             h = max(h, trial * growth) if trial < h and growth >= 1.0 else trial * growth
             kind = -1
-            if _event_value(y_new, u + du * trial, is_sliding, target, p)[0] > 0.0:
+            if _event(y_new, u + du * trial, is_sliding, target, p)[0] > 0.0:
                 full = trial
                 trial, kind = _locate(y, u, du, trial, is_sliding, target, p, k, y_new)
                 h = max(0.05 * full, 1e-8)

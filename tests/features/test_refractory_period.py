@@ -54,7 +54,7 @@ def test_the_largest_silent_gap_and_its_doubt():
     gaps = [(1e-3, False), (2e-3, False), (3e-3, True), (4e-3, True)]
     responses = [pair(gap_s, second=fires) for gap_s, fires in gaps for _ in range(5)]
     absolute = by_label(responses)["absolute_refractory"]
-    assert absolute.value == pytest.approx(2e-3)
+    assert absolute.value == pytest.approx(2.5e-3)
     assert absolute.stderr == pytest.approx(1e-3 / np.sqrt(12))
     assert absolute.outcome is Outcome.OK
 

@@ -43,6 +43,8 @@ def test_probability_and_latency_at_each_amplitude():
     assert (latency.unit, latency.n) == ("s", 10)
     assert "latency at amplitude_v=0.6" not in features
     assert features["threshold_voltage"].value == pytest.approx(0.7, abs=1e-6)
+    step = features.pop("threshold_width")
+    assert step.outcome is Outcome.CENSORED, "a clean step bounds the width from above only"
     assert all(f.is_usable for f in features.values())
 
 

@@ -123,7 +123,7 @@ def fixed_steps(n: int, *, is_sliding: bool) -> np.ndarray:
     y[:3] = (0.85, 0.15, 0.05) if is_sliding else (0.2, 0.05, 0.05)
     u, du, duration_s = 0.9, 300.0, 5e-6 if is_sliding else 2e-4
     h = duration_s / n
-    k, y_new = np.zeros((7, 3)), np.zeros(N_STATES)
+    k, y_new = np.zeros((7, 6)), np.zeros(N_STATES)
     for i in range(n):
         _restart(y, u + du * i * h, du, is_sliding, p, k)
         _step(y, u + du * i * h, du, h, is_sliding, p, k, y_new)
@@ -158,7 +158,7 @@ def test_the_interpolant_is_as_good_as_the_step():
     steps = np.array([8, 16, 32, 64])
     for n in steps:
         p = pack(B1, "off")
-        y, k = np.zeros(N_STATES), np.zeros((7, 3))
+        y, k = np.zeros(N_STATES), np.zeros((7, 6))
         y[:3] = 0.2, 0.05, 0.05
         y_new, dense, h = np.zeros(N_STATES), np.zeros((4, 3)), 4e-4 / n
         _restart(y, 0.9, 0.0, False, p, k)
