@@ -124,6 +124,12 @@ class ModelCard:
     def __getitem__(self, name: str) -> float:
         return self.values[name]
 
+    @property
+    def has_node_state(self) -> bool:
+        """Whether a memristor's node has a capacitance that a source cannot charge at once."""
+        capacitance = self["shunt_capacitance_f"] + self["parallel_capacitance_f"]
+        return capacitance > 0 and (self.drive == "current" or self["series_resistance_ohm"] > 0)
+
     def with_values(self, values: Mapping[str, float], **fields: Any) -> ModelCard:
         """Return a card with some values (and other fields) replaced."""
         return replace(self, values={**self.values, **values}, **fields)

@@ -68,11 +68,10 @@ def pack(card: ModelCard, noise: str) -> np.ndarray:
         p[R_SERIES] = card["series_resistance_ohm"]
         p[G_SHUNT] = 1.0 / card["shunt_resistance_ohm"]
         p[C_NODE] = card["shunt_capacitance_f"] + card["parallel_capacitance_f"]
-        has_state = p[C_NODE] > 0 and (card.drive == "current" or p[R_SERIES] > 0)
         if card.drive == "current":
-            p[CIRCUIT] = CURRENT if has_state else CURRENT_STATIC
+            p[CIRCUIT] = CURRENT if card.has_node_state else CURRENT_STATIC
         else:
-            p[CIRCUIT] = FIXTURE if has_state else FIXTURE_STATIC
+            p[CIRCUIT] = FIXTURE if card.has_node_state else FIXTURE_STATIC
     return p
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from labbench.errors import OutputError, StimulusError
-from labbench.model.state import Solution
+from labbench.model.solution import Solution
 from labbench.stimulus import Waveform
 
 COLUMNS = ("time_s", "input_v", "node_v", "f", "r", "memristor_a", "output_a")

@@ -14,8 +14,9 @@ from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
 from labbench.model.equations import C_NODE, E_MEMRISTOR, E_RESISTOR, E_SOURCE, NOISES, V, pack
+from labbench.model.integration import advance, resting
 from labbench.model.output import Loading
-from labbench.model.state import Solution, advance, resting
+from labbench.model.solution import Solution
 from labbench.stimulus import Stimulus
 from labbench.trace import Channel, Trace
 
