@@ -41,7 +41,7 @@ class RefractoryPeriod(NeuronProcedure):
     gaps = IntegerParameter("Number of gaps", default=8, minimum=2, maximum=100)
     repeats = IntegerParameter("Repeats at each gap", default=12, minimum=1, maximum=10_000)
     record_s = FloatParameter(
-        "Record after the pulses", units="s", default=3e-3, minimum=0, maximum=10
+        "Record after the pulses", units="s", default=1e-3, minimum=0, maximum=10
     )
     rest_s = FloatParameter("Rest between pairs", units="s", default=0.2, minimum=0, maximum=100)
 

@@ -128,6 +128,7 @@ def run_procedure(
         store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
         raise
     store.end_run(run_id, state)
+    on_progress(100.0)
     save_features(store, run_id, procedure.name, recorded)
     return RunReport(run_id, state, len(recorded))
 

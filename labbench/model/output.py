@@ -35,9 +35,11 @@ class Loading:
 def _interpolation(z):
     """Return F(z) of equation (9) and its derivative."""
     half = z / (2.0 * THERMAL_VOLTAGE_V)
-    root = half if half > 40.0 else log1p(exp(half))
-    logistic = 1.0 / (1.0 + exp(-half)) if half > -700.0 else 0.0
-    return root * root, root * logistic / THERMAL_VOLTAGE_V
+    if half > 40.0:
+        return half * half, half / THERMAL_VOLTAGE_V
+    growth = exp(half)
+    root = log1p(growth)
+    return root * root, root * growth / (1.0 + growth) / THERMAL_VOLTAGE_V
 
 
 @compiled
@@ -47,13 +49,16 @@ def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
     Where the gate is NaN, so is the drain.
     """
     scale = 2.0 * n * kp * THERMAL_VOLTAGE_V**2
-    guess = supply_v
+    guess, climb = supply_v, 0.0
     for i in range(gate_v.size):
         if isnan(gate_v[i]):
             out[i] = nan
+            guess, climb = supply_v, 0.0
             continue
         pinch = (gate_v[i] - threshold_v) / n
-        forward = _interpolation(pinch)[0]
+        forward, d_forward = _interpolation(pinch)
+        if i > 0 and not isnan(gate_v[i - 1]):
+            guess += climb * (gate_v[i] - gate_v[i - 1])
         low, high = 0.0, supply_v
         v = min(max(guess, low), high)
         for _ in range(100):
@@ -68,10 +73,12 @@ def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
                 v_new = 0.5 * (low + high)
             moved = abs(v_new - v)
             v = v_new
-            if moved < 1e-12:
+            # Newton squares the error of a thermal voltage: what is left is below 1e-16 V.
+            if moved < 1e-9:
                 break
         out[i] = v
         guess = v
+        climb = -scale * (d_forward - d_reverse) / n / (1.0 / load_ohm + scale * d_reverse)
 
 
 @compiled

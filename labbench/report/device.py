@@ -26,7 +26,8 @@ IMPORTED = {
 PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
-ENOUGH_SIMULATED = 1000
+# Four trials for each recorded one leave a fifth of the difference's variance to the simulation.
+ENOUGH_SIMULATED, MOST_REPEATS = 1000, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +205,7 @@ def _simulate(
         key = tuple(id(response) for response in responses)
         if key not in played:
             chosen = responses[:most]
-            repeats = max(1, min(20, ENOUGH_SIMULATED // max(len(chosen), 1)))
+            repeats = max(1, min(MOST_REPEATS, ENOUGH_SIMULATED // max(len(chosen), 1)))
             if most < 10**9:
                 repeats = 1
             played[key] = replay(chosen, card, seed=seed, repeats=repeats, loading=data.loading)
