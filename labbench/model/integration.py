@@ -91,7 +91,7 @@ def advance(
         event_s, event_kind = np.empty(capacity), np.empty(capacity, np.int64)
         status, n_events, n_steps, new_target, draws, source = integrate(
             p, y, flags, target, state.key, state.draws, state.time_s, state.source, corner_s,
-            level, sample_s, samples, event_s, event_kind, threshold_v, rtol, max_steps,
+            level, sample_s, samples, event_s, event_kind, threshold_v, rtol, max_steps, False,
         )  # fmt: skip
         if status != EVENTS_FULL:
             break

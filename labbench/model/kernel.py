@@ -37,7 +37,7 @@ from labbench.model.equations import (
 from labbench.model.random import exponential
 
 # How an integration ended.
-DONE, EVENTS_FULL, TOO_MANY_STEPS = 0, 1, 2
+DONE, EVENTS_FULL, TOO_MANY_STEPS, STOPPED = 0, 1, 2, 3
 # Kinds of events, and their names in event files.
 ON, OFF, JUMP, SPIKE = 0, 1, 2, 3
 EVENT_NAMES = ("on", "off", "jump", "spike")
@@ -224,7 +224,7 @@ def _crossing(y, dense, level):
 @compiled
 def integrate(
     p, y, flags, target, key, draws, t, u_last, corner_s, level, sample_s, samples, event_s,
-    event_kind, threshold_v, rtol, max_steps,
+    event_kind, threshold_v, rtol, max_steps, stop_at_spike,
 ):  # fmt: skip
     """Integrate from time t to the last sample, through the corners of the source.
 
@@ -252,6 +252,8 @@ def integrate(
         Node voltage whose upward crossing is a spike.
     rtol : float
     max_steps : int
+    stop_at_spike : bool
+        Whether the first spike ends it; samples after it are not filled then.
 
     Returns
     -------
@@ -332,6 +334,8 @@ def integrate(
                 event_kind[n_events] = SPIKE
                 n_events += 1
                 is_armed = False
+                if stop_at_spike:
+                    return STOPPED, n_events, n_steps, target, draws, u_last
             elif y_new[V] < REARM * threshold_v:
                 is_armed = True
             y[:] = y_new

@@ -98,7 +98,7 @@ def simulate(
         time_s = np.asarray(sample_s, dtype=np.float64)
         start_s = float(np.min(time_s, initial=0.0))
         base = {"uneven_time_s": time_s}
-    corner_s, level = _closed(*stimulus.breakpoints())
+    corner_s, level = closed(*stimulus.breakpoints())
     state = replace(resting(card, seed, device, trial), time_s=start_s)
     solution = advance(
         card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
@@ -110,7 +110,7 @@ def simulate(
     )
 
 
-def _closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+def closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Bring the level back to zero outside of the breakpoints, as a stimulus promises."""
     if level[0] != 0.0:
         corner_s, level = np.r_[corner_s[0], corner_s], np.r_[0.0, level]
