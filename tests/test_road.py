@@ -11,7 +11,7 @@ from labbench.store import Store, check
 
 PROPERTY_KEYS = {
     "property", "feature", "unit", "measured", "simulated", "difference_sigma", "p_value",
-    "verdict",
+    "verdict", "outcome",
 }  # fmt: skip
 
 

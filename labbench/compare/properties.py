@@ -41,6 +41,8 @@ class Comparison:
         (Holm, Scand. J. Statist. 6, 65 (1979)).
     verdict : str
         "agrees", "disagrees" or "cannot tell".
+    outcome : Outcome
+        Of the measured feature: a "censored" value is a bound, not a value.
     """
 
     property: str
@@ -51,6 +53,7 @@ class Comparison:
     difference_sigma: float
     p_value: float
     verdict: str
+    outcome: Outcome = Outcome.OK
 
 
 def replay(
@@ -111,6 +114,7 @@ def compare_responses(
             difference_sigma=sigma,
             p_value=p,
             verdict=_verdict(a, b, p),
+            outcome=a.outcome,
         )
         for (name, a, b), sigma, p in zip(pairs, sigmas, p_values, strict=True)
     )

@@ -40,6 +40,9 @@ class Scorecard:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description, without NaN."""
         document: dict[str, Any] = _finite(asdict(self))
+        for parameter in document["parameters"]:
+            if parameter["truth"] is None:
+                del parameter["truth"]
         return document
 
 

@@ -149,7 +149,7 @@ def _feature_row(row: Comparison) -> FeatureRow:
     return FeatureRow(
         feature=feature,
         condition=condition,
-        measured=_estimate(row.measured, row.unit),
+        measured=measured_text(row),
         measured_n=row.measured.n,
         simulated=_estimate(row.simulated, row.unit),
         simulated_n=row.simulated.n,
@@ -158,6 +158,12 @@ def _feature_row(row: Comparison) -> FeatureRow:
         verdict=row.verdict,
         sign=SIGNS.get(row.verdict, ""),
     )
+
+
+def measured_text(row: Comparison) -> str:
+    """Return the measured value, with what came of it unless that is plain."""
+    text = _estimate(row.measured, row.unit)
+    return text if row.outcome is Outcome.OK else f"{text} ({row.outcome})"
 
 
 def _estimate(estimate: Estimate, unit: str) -> str:

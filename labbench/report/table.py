@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from labbench.compare import Scorecard
 from labbench.report.quantity import MISSING, format_p, format_quantity, format_sigma
+from labbench.report.rows import measured_text
 from labbench.report.verdict import SIGNS
 from labbench.report.wording import feature_words, words
 
@@ -33,7 +34,7 @@ def scorecard_table(scorecard: Scorecard) -> Table:
         table.add_row(
             words(row.property) if row.property != last else "",
             *feature_words(row.feature),
-            format_quantity(row.measured.value, row.measured.stderr, row.unit),
+            measured_text(row),
             format_quantity(row.simulated.value, row.simulated.stderr, row.unit),
             format_sigma(row.difference_sigma),
             format_p(row.p_value),
