@@ -267,6 +267,7 @@ class InfiniiVision:
     def safe(self) -> None:
         """Stop waiting for triggers."""
         self._request = None
+        self.driver.abandon()
         self.driver.write(":STOP")
         self.driver.check_errors()
 

@@ -145,6 +145,7 @@ class Keithley2400:
             If the output is still on, or its level is not zero.
         """
         driver = self.driver
+        driver.abandon()
         # No check in between: an error left in the queue must not keep the output on.
         driver.write(":SOURCE:VOLTAGE 0")
         driver.write("OUTPUT 0")

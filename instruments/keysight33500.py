@@ -241,6 +241,7 @@ class Keysight33500:
         """
         self._loaded = None
         channel = self._output.id
+        self.driver.abandon()
         # No check in between: an error left in the queue must not keep the output on.
         for command in ("ABOR", f"OUTP{channel} 0", f"SOUR{channel}:FUNC DC",
                         f"SOUR{channel}:VOLT:OFFS 0"):  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import finalize
 
@@ -83,6 +83,16 @@ class LinkedMixin(SCPIMixin):
         length = int(self.read_bytes(int(head[1:])))
         block = self.read_bytes(length + 1)  # and the newline behind it
         return block[:length]
+
+    def abandon(self) -> None:
+        """Drop a reply that nobody read.
+
+        Whatever stopped a run may have done so between a question and its answer: without this,
+        the next question - is the output off? - would get the old answer.
+        """
+        # Not every interface can clear; a link that is really broken shows in the next command.
+        with suppress(LinkError), link(self.resource, "device clear"):
+            self.adapter.connection.clear()
 
     @property
     def identity(self) -> str:

@@ -177,3 +177,15 @@ def test_closing_leaves_the_bench_dark(bench_file):
 
         bench._close = close
     assert states == [True]
+
+
+@pytest.mark.parametrize("role", ["pulse_source", "digitizer", "supply"])
+def test_a_question_left_without_its_answer_does_not_fool_the_safe_end(bench, role):
+    bench.start()
+    bench.pulse_source.load(PulseTrain((Pulse(0.0, 1e-3, 0.5),), duration_s=2e-3))
+    bench.pulse_source.arm()
+    driver = getattr(bench, role).driver
+    driver.write("*IDN?")  # a signal came before the answer was read
+    bench.safe()
+    assert is_dark(bench)
+    assert driver.identity
