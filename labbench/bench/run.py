@@ -146,8 +146,10 @@ def _signals_as_interrupts() -> Iterator[threading.Event]:
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        signalled.set()
-        raise KeyboardInterrupt(f"signal {number}")
+        # Only the first one: an impatient second must not cut the way to the safe state short.
+        if not signalled.is_set():
+            signalled.set()
+            raise KeyboardInterrupt(f"signal {number}")
 
     before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -118,6 +118,21 @@ def test_sigterm_ends_like_ctrl_c(bench, store):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_an_impatient_second_signal_does_not_cut_the_safe_end_short(bench, store, monkeypatch):
+    original = bench.supply.safe
+
+    def safe():
+        os.kill(os.getpid(), signal.SIGINT)
+        original()
+
+    monkeypatch.setattr(bench.supply, "safe", safe)
+    with pytest.raises(KeyboardInterrupt):
+        run(bench, store, on_progress=stop_after(2, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    monkeypatch.undo()
+    assert is_dark(bench)
+    assert store.runs()[0].state == "aborted"
+
+
 def test_a_stop_request_aborts_between_stimuli(bench, store):
     asked = []
     report = run(bench, store, on_progress=asked.append, should_stop=lambda: len(asked) >= 4)
