@@ -147,7 +147,7 @@ def test_import_once_then_fit_and_report(cli, tmp_path):
     assert "switching_delay" in out
     code, _, err = cli("import", path, "--db", db, "--device", "m1")
     assert code == 1
-    assert "is in" in one_line(err)
+    assert "is there already" in one_line(err)
     code, out, err = cli("fit", "--db", db, "--device", "m1", "--json")
     assert code == 0, err
     assert {p["name"] for p in json.loads(out)["parameters"]} >= {"mu_per_v_s", "r_on_ohm"}
@@ -158,6 +158,27 @@ def test_import_once_then_fit_and_report(cli, tmp_path):
     assert not any("truth" in p for p in found["parameters"])
     assert {row["property"] for row in found["properties"]} == {"pulse_switching", "relaxation"}
     assert report.stat().st_size > 10_000
+
+
+def test_one_recording_is_imported_once_whatever_its_line_ends(cli, tmp_path):
+    path, db = tmp_path / "sweep.csv", tmp_path / "lab.db"
+    path.write_bytes(b"\xef\xbb\xbfvoltage_V,current_A\r\n0.1,1e-9\r\n0.2,2e-9\r\n0.1,1e-9\r\n")
+    code, _, err = cli("import", path, path, "--db", db, "--device", "m1")
+    assert (code, "twice in this call" in one_line(err)) == (1, True)
+    assert cli("import", path, "--db", db, "--device", "m1")[0] == 0
+    code, _, err = cli("import", path, "--db", db, "--device", "m1")
+    assert (code, "is there already" in one_line(err)) == (1, True)
+    with Store.open(db) as store:
+        (run,) = store.runs()
+        assert store.source(run.id).encode() == path.read_bytes()
+
+
+def test_a_recording_without_a_pulse_leaves_nothing(cli, tmp_path):
+    path, db = tmp_path / "zero.csv", tmp_path / "lab.db"
+    path.write_text("time_s,voltage_V,current_A\n0,0,0\n1,0,0\n")
+    code, _, err = cli("import", path, "--db", db, "--device", "m1")
+    assert (code, "no pulse" in one_line(err)) == (1, True)
+    assert not db.exists()
 
 
 def test_databases_that_cannot_be_used(cli, tmp_path):

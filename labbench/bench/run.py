@@ -12,7 +12,7 @@ from typing import Any
 
 from labbench.bench.bench import Bench
 from labbench.features import Response, read_pulses
-from labbench.report.device import save_features
+from labbench.report.device import draw_features, save_features
 from labbench.store import PulseRow, Store
 from procedures.base import NeuronProcedure
 
@@ -129,7 +129,7 @@ def run_procedure(
         raise
     store.end_run(run_id, state)
     on_progress(100.0)
-    save_features(store, run_id, procedure.name, recorded)
+    save_features(store, run_id, draw_features(procedure.name, recorded))
     return RunReport(run_id, state, len(recorded))
 
 

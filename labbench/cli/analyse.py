@@ -24,25 +24,26 @@ def import_recordings(
     compliance_a: Annotated[float | None, typer.Option(help="Current limit of the source.")] = None,
 ) -> None:
     """Import recorded traces and sweeps of a memristor from other tools."""
-    from labbench.report.device import save_features
+    from labbench.report.device import draw_features, save_features
     from labbench.store import Store
     from labbench.store.importers import read_recording
 
-    # All files are read before anything is written.
-    read = [(f, read_recording(f, dwell_s=dwell_s, compliance_a=compliance_a)) for f in files]
+    # Everything that a file can be refused for comes before anything is written.
+    recordings = [read_recording(f, dwell_s=dwell_s, compliance_a=compliance_a) for f in files]
+    drawn = [draw_features(r.procedure, r.responses) for r in recordings]
     with Store.open(db, create=True) as store:
         is_known = any(record.name == device for record in store.devices())
-        runs = store.runs(device=device) if is_known else []
-        known = {run.source_sha256: run.id for run in runs}
-        for file, recording in read:
-            if recording.sha256 in known:
+        seen = [run.source_sha256 for run in store.runs(device=device)] if is_known else []
+        for file, recording in zip(files, recordings, strict=True):
+            if recording.sha256 in seen:
                 raise ImportFileError(
-                    f"{str(file)!r} is in {str(db)!r} already, as run {known[recording.sha256]} of "
-                    f"{device!r}: nothing was imported again."
+                    f"{str(file)!r} is there already, for {device!r} in {str(db)!r} or twice in "
+                    "this call: nothing was imported."
                 )
+            seen.append(recording.sha256)
         device_id = store.add_device(device, "memristor")
         session_id = store.begin_session({"imported": True}, simulated=False)
-        for file, recording in read:
+        for file, recording, features in zip(files, recordings, drawn, strict=True):
             run_id = store.begin_run(
                 session_id,
                 device_id,
@@ -50,12 +51,16 @@ def import_recordings(
                 "1",
                 recording.settings,
                 seed=None,
-                source=file.read_text("utf-8-sig"),
+                source=recording.source,
             )
-            for ordinal, response in enumerate(recording.responses):
-                store.save_response(run_id, ordinal, response)
+            try:
+                for ordinal, response in enumerate(recording.responses):
+                    store.save_response(run_id, ordinal, response)
+                save_features(store, run_id, features)
+            except BaseException as error:
+                store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
+                raise
             store.end_run(run_id, "finished")
-            save_features(store, run_id, recording.procedure, recording.responses)
             print(f"run {run_id}: {len(recording.responses)} responses from {file}")
             for note in recording.notes:
                 print(f"  note: {note}")

@@ -13,6 +13,8 @@ from labbench.model.replay import replay_response
 
 # A family-wise error of one in a hundred before a property is said to disagree.
 SIGNIFICANCE = 0.01
+# What timing and gain leave uncertain in a time, however often it is repeated (as in the fit).
+TIME_FLOOR = 0.003
 # A difference that could hide a quarter of the value says nothing about agreement.
 TELLING = 0.25
 
@@ -134,7 +136,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _difference_sigma(a: Feature, b: Feature | None) -> float:
     if b is None or not (a.is_usable and b.is_usable):
         return nan
-    error = hypot(a.stderr, b.stderr)
+    floor = TIME_FLOOR * abs(a.value) if a.unit == "s" else 0.0
+    error = hypot(a.stderr, b.stderr, floor)
     return (a.value - b.value) / error if error > 0 else nan
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import hypot
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labbench.features.feature import Feature, Response
 from labbench.features.pulses import grouped, readings_of_trains, timing_error_s
@@ -14,9 +15,10 @@ from labbench.features.statistics import log_mean, log_spread, proportion
 VERSION = "1"
 
 FEWEST_TRIALS = 20
-# Trials this close above the shortest latency form the atom: several times the timing jitter,
-# far less than what one jump adds.
-ATOM_WINDOW = 0.008
+# Trials this close above the shortest latency form the atom: several times the timing error of
+# sampling and jitter, far less than what one jump adds.
+ATOM_TIMING_ERRORS = 4.0
+ATOM_WINDOW = 0.001
 FEWEST_IN_ATOM = 3
 
 
@@ -45,7 +47,7 @@ def stochasticity(responses: Sequence[Response]) -> list[Feature]:
         n, at = latencies.size, {"amplitude_v": amplitude_v}
         spread, error = log_spread(latencies)
         features.append(Feature("latency_spread", spread, "1", error, n, at=at))
-        atom = latencies[latencies <= latencies.min() * (1 + ATOM_WINDOW)]
+        atom = _atom(latencies, resolution_s)
         if atom.size >= FEWEST_IN_ATOM:
             share, share_error = proportion(atom.size, n)
             features.append(Feature("atom_fraction", share, "1", share_error, n, at=at))
@@ -53,3 +55,16 @@ def stochasticity(responses: Sequence[Response]) -> list[Feature]:
             where_error = hypot(scatter, resolution_s)
             features.append(Feature("atom_latency", where, "s", where_error, int(atom.size), at=at))
     return features
+
+
+def _atom(latencies_s: NDArray[np.float64], resolution_s: float) -> NDArray[np.float64]:
+    """Return the trials at the shortest latency; none if they are no denser than their neighbours.
+
+    A tail of jumps has a shortest member too: an atom stands out from what comes next to it.
+    """
+    shortest_s = float(latencies_s.min())
+    window_s = max(ATOM_TIMING_ERRORS * resolution_s, ATOM_WINDOW * shortest_s)
+    inside = latencies_s <= shortest_s + window_s
+    beside = (latencies_s > shortest_s + window_s) & (latencies_s <= shortest_s + 2 * window_s)
+    stands_out = inside.sum() > 2 * beside.sum()
+    return latencies_s[inside] if stands_out else latencies_s[:0]

@@ -10,7 +10,7 @@ from typing import Any
 from labbench import __version__
 from labbench.compare import Scorecard, compare_responses, energy_per_spike, replay
 from labbench.errors import FitError, NotFoundError
-from labbench.features import PROPERTIES, Response
+from labbench.features import PROPERTIES, Feature, Response
 from labbench.fit import FitResult, fit_memristor, fit_neuron
 from labbench.model import Loading, ModelCard, read_card
 from labbench.report.page import write_report
@@ -187,11 +187,15 @@ def properties_of(procedure: str) -> tuple[str, ...]:
     return IMPORTED.get(procedure, ())
 
 
-def save_features(store: Store, run_id: int, procedure: str, responses: Sequence[Response]) -> None:
-    """Draw the features that a run's procedure tells of, and keep them with the run."""
-    for name in properties_of(procedure):
-        extract, version = PROPERTIES[name]
-        store.save_features(run_id, name, extract(responses), name, version)
+def draw_features(procedure: str, responses: Sequence[Response]) -> dict[str, list[Feature]]:
+    """Return the features of each property that a procedure's responses tell of."""
+    return {name: PROPERTIES[name][0](responses) for name in properties_of(procedure)}
+
+
+def save_features(store: Store, run_id: int, drawn: Mapping[str, Sequence[Feature]]) -> None:
+    """Keep drawn features with their run."""
+    for name, features in drawn.items():
+        store.save_features(run_id, name, features, name, PROPERTIES[name][1])
 
 
 def _simulate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ class Recording:
         Channels "input" (V) and "memristor" (A), as recorded but in SI units.
     settings : dict
         JSON-ready: file name, number of responses, and what the caller added.
-    sha256 : str
-        Of the file: the same file is the same recording.
+    source : str
+        The whole file as it stands: the same file is the same recording.
     notes : tuple of str
         What a reader must know; also on every trace.
     """
@@ -50,8 +51,13 @@ class Recording:
     procedure: str
     responses: tuple[Response, ...]
     settings: dict[str, Any]
-    sha256: str
+    source: str
     notes: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes of the file."""
+        return sha256(self.source.encode("utf-8")).hexdigest()
 
 
 def read_recording(
@@ -116,7 +122,7 @@ def read_recording(
         "compliance_a": compliance_a,
     }
     procedure = "imported_sweep" if time_s is None else "imported_pulse"
-    return Recording(procedure, tuple(responses), settings, table.sha256, tuple(notes))
+    return Recording(procedure, tuple(responses), settings, table.source, tuple(notes))
 
 
 def _check_times(

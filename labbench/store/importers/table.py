@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 
@@ -23,8 +22,8 @@ class Table:
     Attributes
     ----------
     file_name : str
-    sha256 : str
-        Of the bytes of the file.
+    source : str
+        The whole file as it stands, byte order mark and line ends included.
     header : tuple of str
         Column names as written.
     values : (n, k) float64 array
@@ -32,7 +31,7 @@ class Table:
     """
 
     file_name: str
-    sha256: str
+    source: str
     header: tuple[str, ...]
     values: NDArray[np.float64]
 
@@ -66,7 +65,7 @@ def read_table(path: Path) -> Table:
         is_sound = False
     if not is_sound:
         raise ImportFileError(f"{path.name}, {_first_fault(header, lines)}")
-    return Table(path.name, sha256(content).hexdigest(), header, values)
+    return Table(path.name, content.decode("utf-8"), header, values)
 
 
 def _split(content: bytes, name: str) -> tuple[tuple[str, ...], list[str]]:
