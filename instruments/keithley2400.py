@@ -147,8 +147,7 @@ class Keithley2400:
         driver = self.driver
         driver.abandon()
         # No check in between: an error left in the queue must not keep the output on.
-        driver.write(":SOURCE:VOLTAGE 0")
-        driver.write("OUTPUT 0")
+        driver.write_each(":SOURCE:VOLTAGE 0", "OUTPUT 0")
         if self.is_output_on:
             raise ReadbackError(f"{driver.resource}: the output is still on.")
         level_v = driver.source_voltage

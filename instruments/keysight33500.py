@@ -16,7 +16,7 @@ from pyvisa.util import to_ieee_block
 from instruments.arbitrary import digitise
 from instruments.link import LinkedInstrument
 from instruments.roles import Clock
-from labbench.errors import ReadbackError, StimulusError
+from labbench.errors import InstrumentError, ReadbackError, StimulusError
 from labbench.stimulus import Stimulus
 
 # Into an open circuit; the smaller models' limits, which the larger ones keep too.
@@ -169,6 +169,11 @@ class Keysight33500:
         **kwargs: Any,
     ) -> None:
         self.driver = Keysight33500Driver(adapter, name, **kwargs)
+        if channel not in self.driver.channels:
+            raise InstrumentError(
+                f"{self.driver.resource} has the channels "
+                f"{', '.join(map(str, self.driver.channels))}, not {channel}."
+            )
         self._output: GeneratorChannel = self.driver.channels[channel]
         self._loaded: tuple[Stimulus, Stimulus] | None = None
 
@@ -243,9 +248,12 @@ class Keysight33500:
         channel = self._output.id
         self.driver.abandon()
         # No check in between: an error left in the queue must not keep the output on.
-        for command in ("ABOR", f"OUTP{channel} 0", f"SOUR{channel}:FUNC DC",
-                        f"SOUR{channel}:VOLT:OFFS 0"):  # fmt: skip
-            self.driver.write(command)
+        self.driver.write_each(
+            "ABOR",
+            f"OUTP{channel} 0",
+            f"SOUR{channel}:FUNC DC",
+            f"SOUR{channel}:VOLT:OFFS 0",
+        )
         if self.is_output_on:
             raise ReadbackError(
                 f"{self.driver.resource}: the output is still on after OUTP{channel} 0."

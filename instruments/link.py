@@ -20,11 +20,12 @@ _LONGEST_QUEUE = 50
 def link(resource: str, command: str) -> Iterator[None]:
     """Turn whatever a VISA library raises when a link breaks into a LinkError.
 
-    A dropped HiSLIP link is a RuntimeError and garbage on the wire a UnicodeDecodeError.
+    A dropped HiSLIP link is a RuntimeError, garbage on the wire a UnicodeDecodeError, and a missing
+    interface library a ValueError or ImportError.
     """
     try:
         yield
-    except (VisaIOError, RuntimeError, UnicodeDecodeError, OSError) as error:
+    except (VisaIOError, RuntimeError, ValueError, ImportError, OSError) as error:
         raise LinkError(f"{resource} did not answer {command!r} properly: {error}") from error
 
 
@@ -83,6 +84,23 @@ class LinkedMixin(SCPIMixin):
         length = int(self.read_bytes(int(head[1:])))
         block = self.read_bytes(length + 1)  # and the newline behind it
         return block[:length]
+
+    def write_each(self, *commands: str) -> None:
+        """Send commands one after the other, the later ones even if an earlier one fails.
+
+        Raises
+        ------
+        LinkError
+            The first failure, once all were tried.
+        """
+        failures = []
+        for command in commands:
+            try:
+                self.write(command)
+            except LinkError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def abandon(self) -> None:
         """Drop a reply that nobody read.

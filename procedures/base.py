@@ -76,6 +76,15 @@ class NeuronProcedure(Procedure):
         """Return about how many stimuli there will be, for the progress bar."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Check settings against each other.
+
+        Raises
+        ------
+        SettingError
+            If they contradict each other.
+        """
+
     def execute(self) -> None:
         """Play the stimuli until they end or somebody asks to stop; record each response first."""
         protocol, response, ordinal = self.stimuli(), None, 0
@@ -166,6 +175,7 @@ def configure(
         values[name] = value
     made = procedure()
     made.set_parameters(values)
+    made.check()
     return made
 
 
@@ -196,6 +206,21 @@ def search_threshold(
     return None
 
 
+def check_order(procedure: NeuronProcedure, lower: str, upper: str, unit: str) -> None:
+    """Check that one setting is not above another.
+
+    Raises
+    ------
+    SettingError
+        If it is.
+    """
+    low, high = getattr(procedure, lower), getattr(procedure, upper)
+    if low > high:
+        raise SettingError(
+            f"{procedure.name}: {lower} = {low:g} {unit} is above {upper} = {high:g} {unit}."
+        )
+
+
 def single_pulse(amplitude_v: float, width_s: float, rest_s: float, record_s: float) -> PulseTrain:
     """Return one pulse, recorded for `record_s` after its end."""
     pulse = Pulse(0.0, width_s, on_grid(amplitude_v))
@@ -214,6 +239,7 @@ __all__ = [
     "Player",
     "Protocolled",
     "Setting",
+    "check_order",
     "configure",
     "on_grid",
     "search_threshold",

@@ -16,6 +16,7 @@ from procedures.base import (
     IntegerParameter,
     NeuronProcedure,
     Protocolled,
+    check_order,
     on_grid,
     search_threshold,
 )
@@ -44,6 +45,11 @@ class RefractoryPeriod(NeuronProcedure):
         "Record after the pulses", units="s", default=1e-3, minimum=0, maximum=10
     )
     rest_s = FloatParameter("Rest between pairs", units="s", default=0.2, minimum=0, maximum=100)
+
+    def check(self) -> None:
+        """Check settings against each other."""
+        check_order(self, "start_v", "stop_v", "V")
+        check_order(self, "gap_min_s", "gap_max_s", "s")
 
     def stimuli(self) -> Protocolled:
         """Climb to the threshold, then go round the gaps, so that drift spreads over all."""

@@ -14,6 +14,7 @@ from procedures.base import (
     IntegerParameter,
     NeuronProcedure,
     Protocolled,
+    check_order,
     search_threshold,
     single_pulse,
 )
@@ -39,6 +40,10 @@ class ThresholdFiring(NeuronProcedure):
         "Record after the pulse", units="s", default=1e-3, minimum=0, maximum=10
     )
     rest_s = FloatParameter("Rest between pulses", units="s", default=0.2, minimum=0, maximum=100)
+
+    def check(self) -> None:
+        """Check settings against each other."""
+        check_order(self, "start_v", "stop_v", "V")
 
     def stimuli(self) -> Protocolled:
         """Climb to the threshold, then go round the levels, so that drift spreads over all."""

@@ -82,6 +82,8 @@ def test_run_records_and_bench_check_shows(cli, bench_file, tmp_path):
         (("--set", "width_s=2 parsecs"), "width_s must be a number in s"),
         (("--set", "repeats"), "--set takes name=value"),
         (("--set", "start_v=4.5", "--set", "stop_v=5"), "the bench allows 4 V"),
+        (("--set", "start_v=2"), "start_v = 2 V is above stop_v = 1.6 V"),
+        (("--set", "repeats=1", "--set", "repeats=2"), "gives repeats twice"),
     ],
 )
 def test_bad_settings_and_limits(cli, bench_file, tmp_path, arguments, said):

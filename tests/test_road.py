@@ -65,21 +65,21 @@ def test_the_right_model_agrees_with_its_own_device(scorecard):
 def test_everything_is_in_the_store_and_sound(demo):
     with Store.open(demo[0] / "lab.db") as store:
         assert check(store) == []
-        runs = store.runs(device="demo-neuron")
+        runs = store.runs(device="demo-neuron-3")
         assert [(run.procedure, run.state) for run in runs] == [
             ("threshold_firing", "finished"),
             ("refractory_period", "finished"),
         ]
-        assert store.latest_fit("demo-neuron").run_ids == tuple(run.id for run in runs)
-        assert store.latest_comparison("demo-neuron")
-        assert store.features(device="demo-neuron")
+        assert store.latest_fit("demo-neuron-3").run_ids == tuple(run.id for run in runs)
+        assert store.latest_comparison("demo-neuron-3")
+        assert store.features(device="demo-neuron-3")
 
 
 def test_the_report_opens_offline(demo):
     page = (demo[0] / "report.html").read_text("utf-8")
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
-    assert "demo-neuron" in page
+    assert "demo-neuron-3" in page
     assert page.count("<svg") + page.count("data:image") >= 4
 
 
@@ -93,7 +93,7 @@ def test_a_fit_of_the_stored_runs_is_the_same_fit(demo, scorecard):
     done = subprocess.run(
         [
             sys.executable, "-m", "labbench", "fit", "--db", str(demo[0] / "lab.db"),
-            "--device", "demo-neuron", "--json",
+            "--device", "demo-neuron-3", "--json",
         ],
         capture_output=True, text=True, timeout=110, check=True,
     )  # fmt: skip

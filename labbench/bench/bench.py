@@ -18,6 +18,7 @@ from labbench.model import ModelCard
 from labbench.stimulus import Stimulus
 from labbench.trace import Trace
 
+ROLES = {"pulse_source": PulseSource, "digitizer": Digitizer, "supply": SourceMeter}
 # Driver names of bench files, and where the driver lives.
 DRIVERS = {
     "keysight33500": "instruments.keysight33500:Keysight33500",
@@ -31,7 +32,7 @@ class Bench:
     """Instruments that are connected, and answer stimuli.
 
     Also the player of procedures. Use it as a context: on every way out, outputs go to zero and
-    off.
+    off, unless nothing was ever set (somebody else may be using the instruments).
     """
 
     description: BenchDescription
@@ -41,6 +42,7 @@ class Bench:
     supply: SourceMeter
     truth: ModelCard | None
     _close: Callable[[], None]
+    _is_touched: bool = False
 
     def __enter__(self) -> Bench:
         return self
@@ -51,12 +53,12 @@ class Bench:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        faults = self.make_safe()
+        faults = self.make_safe() if self._is_touched else []
         try:
             self._close()
         finally:
-            if faults and error is None:
-                raise InstrumentError(_unsafe(faults))
+            if faults:
+                raise InstrumentError(_unsafe(faults)) from error
 
     def roles(self) -> dict[str, tuple[InstrumentEntry, Any]]:
         """Return the instruments by role, each with its entry in the bench file."""
@@ -76,6 +78,7 @@ class Bench:
             If the supply is in compliance with the neuron at rest.
         """
         wiring = self.description.wiring
+        self._is_touched = True
         self.supply.source_voltage(wiring.supply_v, wiring.supply_compliance_a)
         reading = self.supply.measure()
         if reading.in_compliance:
@@ -95,6 +98,7 @@ class Bench:
         """
         check_limits(stimulus, self.description.limits)
         recording, wiring = self.description.recording, self.description.wiring
+        self._is_touched = True
         emitted = self.pulse_source.load(stimulus)
         self.digitizer.arm(
             duration_s=stimulus.duration_s + recording.pre_s,
@@ -127,16 +131,24 @@ class Bench:
             raise InstrumentError(_unsafe(faults))
 
     def make_safe(self) -> list[str]:
-        """Bring every output to zero and off, and return what failed; never raises.
+        """Bring every output to zero and off, and return what failed.
 
-        One instrument's failure does not keep the next one from being switched off.
+        One instrument's failure does not keep the next one from being switched off, and neither
+        does Ctrl-C: it is raised again once all of them were tried.
         """
-        faults = []
+        faults, stop = [], None
         for role, (entry, instrument) in self.roles().items():
-            try:
-                instrument.safe()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
-                faults.append(f"{role} at {entry.address}: {error}")
+            for _ in range(2):
+                try:
+                    instrument.safe()
+                except KeyboardInterrupt as error:
+                    stop = error
+                    continue
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
+                    faults.append(f"{role} at {entry.address}: {error}")
+                break
+        if stop is not None:
+            raise stop
         return faults
 
     def check(self) -> list[str]:
@@ -207,6 +219,11 @@ def _connect(description: BenchDescription, manager: Any, clock: Clock) -> dict[
             )
         except LabbenchError as error:
             faults.append(f"{role}: {error}")
+            continue
+        if not isinstance(connected[role], ROLES[role]):
+            raise BenchError(
+                f"Bench {description.name!r}: the driver {entry.driver!r} cannot be the {role}."
+            )
     if faults:
         raise LinkError(f"Bench {description.name!r} is not complete: {'; '.join(faults)}")
     return connected

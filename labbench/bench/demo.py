@@ -17,7 +17,6 @@ from labbench.report.scorecard import write_scorecard
 from labbench.store import Store
 from procedures import configure, find_procedure
 
-DEVICE = "demo-neuron"
 PROCEDURES = ("threshold_firing", "refractory_period")
 
 
@@ -65,10 +64,10 @@ def run_demo(
             f"The demo cannot write to {str(folder)!r}: {error.strerror}. "
             "Name a folder in a place that exists and is writable."
         ) from error
-    database = folder / "lab.db"
+    database, device = folder / "lab.db", f"demo-neuron-{seed}"
     with Store.open(database, create=True, durable=False) as store:
         with open_bench(bench_file) as bench:
-            device_id = store.add_device(DEVICE, "neuron")
+            device_id = store.add_device(device, "neuron")
             session_id = begin_session(bench, store)
             run_ids = []
             for name in PROCEDURES:
@@ -83,7 +82,7 @@ def run_demo(
                 run_ids.append(report.run_id)
             truth = bench.truth
         on_progress("fit", 0)
-        data = load_device(store, DEVICE, run_ids)
+        data = load_device(store, device, run_ids)
         fit = fit_device(store, data)
         on_progress("fit", 100)
         on_progress("compare and report", 0)

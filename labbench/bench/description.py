@@ -12,6 +12,7 @@ from labbench.errors import BenchError
 from labbench.model.output import Loading
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Channel = Annotated[int, Field(ge=1, le=4)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -24,7 +25,7 @@ class InstrumentEntry(_Section):
 
     driver: str
     address: str
-    channel: int = 1
+    channel: Channel = 1
 
 
 class Instruments(_Section):
@@ -45,8 +46,8 @@ class Instruments(_Section):
 class Wiring(_Section):
     """Which digitizer channel sees which node, and what hangs on the nodes."""
 
-    input_channel: int = 1
-    output_channel: int = 2
+    input_channel: Channel = 1
+    output_channel: Channel = 2
     supply_v: NotNegative = 0.5
     supply_compliance_a: Positive = 50e-6
     load_resistance_ohm: Positive = 47e3
@@ -130,6 +131,11 @@ def read_bench(path: str | Path) -> BenchDescription:
 
 def _check_limits(bench: BenchDescription) -> None:
     wiring, limits = bench.wiring, bench.limits
+    if wiring.input_channel == wiring.output_channel:
+        raise BenchError(
+            f"Bench {bench.name!r}: wiring.input_channel and wiring.output_channel are both "
+            f"{wiring.input_channel}; they are two channels of the digitizer."
+        )
     for what, asked, limit, unit in (
         ("supply_v", wiring.supply_v, limits.supply_v, "V"),
         ("supply_compliance_a", wiring.supply_compliance_a, limits.supply_compliance_a, "A"),

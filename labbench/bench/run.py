@@ -16,6 +16,13 @@ from labbench.report.device import draw_features, save_features
 from labbench.store import PulseRow, Store
 from procedures.base import NeuronProcedure
 
+# SIGHUP is a closed terminal; Windows has SIGBREAK instead.
+STOP_SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+]
+
 
 @dataclass(frozen=True)
 class RunReport:
@@ -58,9 +65,9 @@ def run_procedure(
 ) -> RunReport:
     """Run a procedure on a bench and record it.
 
-    Every response is in the store before the next stimulus is asked for. Ctrl-C, SIGTERM and
-    `should_stop` end the run as "aborted", an error as "failed"; whatever happens, the outputs go
-    to zero and off first, and what was recorded stays.
+    Every response is in the store before the next stimulus is asked for. Ctrl-C, SIGTERM, a closed
+    terminal and `should_stop` end the run as "aborted", an error as "failed"; whatever happens,
+    the outputs go to zero and off first, and what was recorded stays.
 
     Parameters
     ----------
@@ -135,7 +142,7 @@ def run_procedure(
 
 @contextmanager
 def _signals_as_interrupts() -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM end a run alike; only the main thread receives signals.
+    """Let Ctrl-C, SIGTERM and a closed terminal end a run alike, from the main thread.
 
     Yields an event that is set as well, because Python drops an exception that a signal raises
     while a callback or a destructor runs: the run then ends before the next stimulus.
@@ -151,7 +158,7 @@ def _signals_as_interrupts() -> Iterator[threading.Event]:
             signalled.set()
             raise KeyboardInterrupt(f"signal {number}")
 
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, interrupt) for each in STOP_SIGNALS}
     try:
         yield signalled
     finally:

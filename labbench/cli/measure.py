@@ -89,10 +89,12 @@ def run(
 
 
 def _settings(given: list[str]) -> dict[str, str]:
-    settings = {}
+    settings: dict[str, str] = {}
     for item in given:
         name, separator, value = item.partition("=")
         if not separator:
             raise SettingError(f"--set takes name=value, not {item!r}.")
+        if name in settings:
+            raise SettingError(f"--set gives {name} twice: {settings[name]} and {value}.")
         settings[name] = value
     return settings

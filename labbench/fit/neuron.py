@@ -42,6 +42,18 @@ FREED = {
     "r_off_ohm": Freed(0.3, "off currents below the threshold"),
 }
 
+# From their own measurements; here the prior card's values.
+KNOWN = (
+    "control_resistance_ohm",
+    "threshold_voltage_v",
+    "transconductance_a_per_v2",
+    "slope_factor",
+    "load_resistance_ohm",
+    "supply_v",
+    "r_on_ohm",
+    "m",
+)
+
 # Relative floors: what the model, the sampling and the instruments' gain leave uncertain however
 # often a trial is repeated. The mean drift stands for the mean of random jumps to about 1 %.
 FLOORS = {"latency": 0.01, "atom_latency": 0.003, "latency_ratio": 0.01, "recovery_time": 0.005}
@@ -85,6 +97,7 @@ def fit_neuron(
         prior_card=prior_card,
         name=name,
         stages=(
+            f"taken as known: {', '.join(f'{n} {prior_card[n]:g}' for n in KNOWN)}",
             "closed-form start of mu and gamma1 from the shortest latencies: "
             f"mu {start['mu_per_v_s']:.4g} 1/(V s), gamma1 {start['gamma1_per_s']:.4g} 1/s",
         ),

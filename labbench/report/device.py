@@ -154,6 +154,10 @@ def report_device(
     truth : ModelCard, optional
         Where a simulated bench knows it.
     """
+    if fit.card.circuit != data.kind:
+        raise FitError(
+            f"{data.name!r} is a {data.kind}; card {fit.card.name!r} is of a {fit.card.circuit}."
+        )
     measured = data.measured()
     simulated = _simulate(data, measured, fit.card, seed)
     singles = measured.get("threshold_firing", [])

@@ -33,6 +33,8 @@ def add_device(connection: Connection, name: str, kind: str) -> int:
     if kind not in schema.DEVICE_KINDS:
         known = ", ".join(schema.DEVICE_KINDS)
         raise StoreError(f"Device {name!r} cannot be a {kind!r}: {known} are known.")
+    if not name.strip():
+        raise StoreError("A device needs a name: found none.")
     known_device = select(schema.device).where(schema.device.c.name == name)
     found = connection.execute(known_device).one_or_none()
     if found is None:

@@ -14,6 +14,8 @@ from labbench.errors import BenchError, LinkError
         ("supply_v = 0.5", "supply_v = 5.0", "wiring.supply_v asks for 5 V"),
         ('name = "simulated neuron bench"', "name = ", "not valid TOML"),
         ("[instruments.supply]", "[instruments.suply]", "instruments.supply"),
+        ("output_channel = 2 ", "output_channel = 1 ", "two channels of the digitizer"),
+        ("output_channel = 2 ", "output_channel = 7 ", "wiring.output_channel"),
     ],
 )
 def test_a_wrong_file_names_the_entry(bench_file, old, new, said):
@@ -53,3 +55,38 @@ def test_check_identifies_and_switches_nothing_on(bench):
     assert "4 V for 0.05 s" in lines[-1]
     assert not bench.pulse_source.is_output_on
     assert not bench.supply.is_output_on
+
+
+def test_looking_at_a_bench_does_not_stop_what_somebody_else_runs_on_it(bench_file):
+    with open_bench(bench_file) as working:
+        working.start()
+        with open_bench(bench_file) as looking:
+            looking.check()
+            # The simulated instruments end with their last user, so keep the link open here.
+            looking._close = lambda: None
+        assert working.supply.is_output_on
+
+
+def test_a_driver_in_the_wrong_role_is_refused(bench_file):
+    text = bench_file.read_text("utf-8").replace(
+        'driver = "keithley2400"', 'driver = "infiniivision"'
+    )
+    bench_file.write_text(text, "utf-8")
+    with pytest.raises(BenchError, match="'infiniivision' cannot be the supply"):
+        open_bench(bench_file)
+
+
+def test_a_channel_that_a_generator_does_not_have(bench_file):
+    text = bench_file.read_text("utf-8").replace(
+        "channel = 1\n\n[instruments.dig", "channel = 3\n\n[instruments.dig"
+    )
+    bench_file.write_text(text, "utf-8")
+    with pytest.raises(LinkError, match="has the channels 1, 2, not 3"):
+        open_bench(bench_file)
+
+
+def test_a_missing_interface_library_is_one_clear_error(bench_file):
+    text = bench_file.read_text("utf-8").replace('visa = "@labbench"', 'visa = "@py"')
+    bench_file.write_text(text, "utf-8")
+    with pytest.raises(LinkError, match="supply"):
+        open_bench(bench_file)
