@@ -16,18 +16,17 @@ from labbench.errors import FitError
 from labbench.features import (
     Feature,
     Response,
-    read_pulses,
     refractory_period,
     stochasticity,
     threshold_firing,
 )
 from labbench.features.pulses import grouped, readings_of_trains
-from labbench.features.refractory_period import recovery_time_s
 from labbench.fit.least_squares import Dataset, FloatArray, Freed, fit_dataset
+from labbench.fit.prediction import Prediction
 from labbench.fit.result import FitResult
-from labbench.model import SPIKE_GATE_V, Loading, ModelCard, Simulation, simulate
+from labbench.model import SPIKE_GATE_V, Loading, ModelCard
 from labbench.model.closed_forms import gate_rise_s, switching_time_s
-from labbench.stimulus import PulseTrain, Stimulus
+from labbench.stimulus import PulseTrain
 
 FREED = {
     "mu_per_v_s": Freed(None, "latencies at more amplitudes"),
@@ -57,8 +56,6 @@ KNOWN = (
 # Relative floors: what the model, the sampling and the instruments' gain leave uncertain however
 # often a trial is repeated. The mean drift stands for the mean of random jumps to about 1 %.
 FLOORS = {"latency": 0.01, "atom_latency": 0.003, "latency_ratio": 0.01, "recovery_time": 0.005}
-# Tighter than for a record: the fit differentiates these runs.
-RTOL = 1e-7
 # A mean over fewer trials has no error to speak of.
 FEWEST_TRIALS = 10
 
@@ -125,38 +122,9 @@ def _dataset(responses: Sequence[Response], loading: Loading | None) -> Dataset:
         )
     quiet_v = min(f.at["amplitude_v"] for f in wanted if f.name == "latency")
 
-    def play(stimulus: Stimulus, card: ModelCard, noise: str) -> Simulation:
-        return _play_finely(card, stimulus, noise, loading)
-
     def predict(card: ModelCard) -> FloatArray:
-        played: dict[tuple[str, float], Simulation] = {}
-
-        def run(noise: str, amplitude_v: float) -> Simulation:
-            key = (noise, amplitude_v)
-            if key not in played:
-                played[key] = play(singles[amplitude_v], card, noise)
-            return played[key]
-
-        values = []
-        for feature in wanted:
-            if feature.name == "latency_ratio":
-                stimulus = pairs[feature.at["gap_s"]]
-                values.append(_log_ratio(stimulus, play(stimulus, card, "mean")))
-            elif feature.name == "recovery_time":
-                values.append(_log_recovery(singles[quiet_v], card, loading))
-            elif feature.name == "latency":
-                at = feature.at["amplitude_v"]
-                values.append(_log_latency(singles[at], run("mean", at), 0))
-            else:
-                at = feature.at["amplitude_v"]
-                simulation = run("off", at)
-                log_latency = _log_latency(singles[at], simulation, 0)
-                if feature.name == "atom_latency":
-                    values.append(log_latency)
-                else:
-                    hazard = _hazard_until(simulation, singles[at], exp(log_latency), card)
-                    values.append(2 * asin(sqrt(exp(-hazard))))
-        return np.array(values)
+        prediction = Prediction(card, singles, pairs, quiet_v, loading)
+        return np.array([prediction.of(feature) for feature in wanted])
 
     return Dataset(
         labels=tuple(f.label for f in wanted),
@@ -164,26 +132,6 @@ def _dataset(responses: Sequence[Response], loading: Loading | None) -> Dataset:
         sigma=np.array([_scaled(f)[1] for f in wanted]),
         predict=predict,
         source=f"{len(responses)} responses ({len(wanted)} statistics)",
-    )
-
-
-def _play_finely(
-    card: ModelCard, stimulus: Stimulus, noise: str, loading: Loading | None
-) -> Simulation:
-    """Simulate with samples so dense around each spike that its time is smooth in the card.
-
-    On an even grid the interpolated crossing has a sawtooth error of the card's parameters, far
-    below a measurement's but enough to spoil a Jacobian.
-    """
-    coarse_s = np.linspace(0.0, stimulus.duration_s, 400)
-    first = simulate(card, stimulus, noise=noise, sample_s=coarse_s[[0, -1]], rtol=RTOL)
-    rise_s = card["r_on_ohm"] * card["gate_capacitance_f"]
-    fine_s = np.arange(-0.5, 4.0, 0.005) * rise_s
-    spikes_s = first.solution.event_times_s("spike")
-    sample_s = np.unique(np.r_[coarse_s, (spikes_s[:, None] + fine_s).ravel()])
-    inside = (sample_s >= 0.0) & (sample_s <= stimulus.duration_s)
-    return simulate(
-        card, stimulus, noise=noise, sample_s=sample_s[inside], loading=loading, rtol=RTOL
     )
 
 
@@ -210,40 +158,6 @@ def _one_stimulus_each(
 def _always_fired(responses: Sequence[Response]) -> set[float]:
     groups = grouped(readings_of_trains(responses, 1), "amplitude_v")
     return {v for v, trials in groups.items() if all(t[0].fired for t in trials)}
-
-
-def _log_latency(stimulus: PulseTrain, simulation: Simulation, index: int) -> float:
-    reading = read_pulses(Response(stimulus, simulation.trace))[index]
-    if reading.latency_s is not None:
-        return log(reading.latency_s)
-    # Did not fire: go on smoothly beyond the window, by how far the filament was from closing.
-    solution = simulation.solution
-    closest = float(np.max(solution.f + solution.r))
-    return log(reading.pulse.width_s) + 2 * (1 - min(closest, 1.0))
-
-
-def _log_ratio(stimulus: PulseTrain, simulation: Simulation) -> float:
-    return _log_latency(stimulus, simulation, 1) - _log_latency(stimulus, simulation, 0)
-
-
-def _log_recovery(stimulus: PulseTrain, card: ModelCard, loading: Loading | None) -> float:
-    simulation = simulate(card, stimulus, noise="off", loading=loading, rtol=RTOL)
-    seconds = recovery_time_s(Response(stimulus, simulation.trace))
-    if seconds is None:
-        seconds = 0.28 * card["control_resistance_ohm"] * card["gate_capacitance_f"]
-    return log(seconds)
-
-
-def _hazard_until(
-    simulation: Simulation, stimulus: PulseTrain, latency_s: float, card: ModelCard
-) -> float:
-    """Return the hazard accumulated up to the filament's closing, in a run without noise."""
-    solution = simulation.solution
-    closed_s = solution.event_times_s("on")
-    end_s = closed_s[0] if closed_s.size else stimulus.pulses[0].edge_s + latency_s
-    inside = solution.time_s <= end_s
-    rate = card["kappa_per_s"] * np.clip(solution.f[inside], 0, None) ** card["m"]
-    return float(np.trapezoid(rate, solution.time_s[inside]))
 
 
 def _closed_form_start(
