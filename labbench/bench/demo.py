@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 
 from labbench.bench.bench import open_bench
@@ -64,8 +65,9 @@ def run_demo(
             f"The demo cannot write to {str(folder)!r}: {error.strerror}. "
             "Name a folder in a place that exists and is writable."
         ) from error
-    database, device = folder / "lab.db", f"demo-neuron-{seed}"
+    database = folder / "lab.db"
     with Store.open(database, create=True, durable=False) as store:
+        device = _new_device(store, seed)
         with open_bench(bench_file) as bench:
             device_id = store.add_device(device, "neuron")
             session_id = begin_session(bench, store)
@@ -90,3 +92,10 @@ def run_demo(
         write_scorecard(folder / "scorecard.json", scorecard)
         on_progress("compare and report", 100)
     return DemoResult(scorecard, database, folder / "report.html", folder / "scorecard.json")
+
+
+def _new_device(store: Store, seed: int) -> str:
+    """Return a name that is not taken: the same trials twice must not pass for twice as many."""
+    taken = {record.name for record in store.devices()}
+    names = (f"demo-neuron-{seed}" + (f"-{i}" if i > 1 else "") for i in count(1))
+    return next(name for name in names if name not in taken)
