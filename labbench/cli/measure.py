@@ -33,9 +33,9 @@ def procedures() -> None:
     for name, procedure in PROCEDURES.items():
         print(f"{name} (version {procedure.version}): {(procedure.__doc__ or '').splitlines()[0]}")
         for s in settings_of(procedure):
+            unit = "" if s.unit == "1" else f" {s.unit}"
             print(
-                f"  {s.name:14} {s.label}: {s.default:g} {s.unit} "
-                f"({s.lower:g} to {s.upper:g} {s.unit})"
+                f"  {s.name:14} {s.label}: {s.default:g}{unit} ({s.lower:g} to {s.upper:g}{unit})"
             )
 
 
