@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from labbench.bench import open_bench, run_procedure
-from labbench.bench.run import begin_session
+from labbench.bench.run import STOP_SIGNALS, begin_session
 from labbench.errors import InstrumentError, LimitError
 from labbench.features import read_pulses
 from labbench.stimulus import Pulse, PulseTrain
@@ -107,15 +107,16 @@ def test_ctrl_c_keeps_what_was_recorded_and_ends_dark(bench, store):
     assert is_dark(bench)
 
 
-def test_sigterm_ends_like_ctrl_c(bench, store):
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_every_stop_signal_ends_like_ctrl_c(bench, store, number):
+    before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt):
-        run(bench, store, on_progress=stop_after(2, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        run(bench, store, on_progress=stop_after(2, lambda: os.kill(os.getpid(), number)))
     (record,) = store.runs()
     assert record.state == "aborted"
     assert len(store.responses(record.id)) == 2
     assert is_dark(bench)
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
 def test_an_impatient_second_signal_does_not_cut_the_safe_end_short(bench, store, monkeypatch):
