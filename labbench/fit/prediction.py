@@ -74,7 +74,10 @@ class Prediction:
 
     def _log_recovery(self) -> float:
         card, stimulus = self.card, self.singles[self.quiet_v]
-        made = simulate(card, stimulus, noise="off", loading=self.loading, rtol=RTOL)
+        interval_s = stimulus.duration_s / 2000
+        made = simulate(
+            card, stimulus, noise="off", interval_s=interval_s, loading=self.loading, rtol=RTOL
+        )
         seconds = recovery_time_s(Response(stimulus, made.trace))
         if seconds is None:
             tau_s = card["control_resistance_ohm"] * card["gate_capacitance_f"]
@@ -93,7 +96,7 @@ def _play_finely(
     coarse_s = np.linspace(0.0, stimulus.duration_s, 400)
     first = simulate(card, stimulus, noise=noise, sample_s=coarse_s[[0, -1]], rtol=RTOL)
     rise_s = card["r_on_ohm"] * card["gate_capacitance_f"]
-    fine_s = np.arange(-0.5, 4.0, 0.005) * rise_s
+    fine_s = np.arange(-0.5, 4.0, 0.02) * rise_s
     spikes_s = first.solution.event_times_s("spike")
     sample_s = np.unique(np.r_[coarse_s, (spikes_s[:, None] + fine_s).ravel()])
     inside = (sample_s >= 0.0) & (sample_s <= stimulus.duration_s)
