@@ -82,7 +82,7 @@ def simulate(
     from labbench.model.files import read_stimulus, write_solution
 
     made = play(
-        read_card(card), read_stimulus(stimulus), seed=seed, noise="jumps" if noise else "off"
+        read_card(card), read_stimulus(stimulus), seed=seed, noise="random" if noise else "off"
     )
     events = write_solution(out, made.solution)
     print(f"{made.outcome}: {len(made.trace)} samples in {out}, {events.name} beside it")

@@ -11,11 +11,24 @@ from numpy.typing import NDArray
 
 from labbench.errors import StimulusError
 from labbench.model.card import ModelCard
-from labbench.model.equations import N_STATES, NOISE, NOISE_JUMPS, pack
-from labbench.model.kernel import EVENTS_FULL, SPIKE, STOPPED, integrate
+from labbench.model.constants import pack
+from labbench.model.guards import SPIKE
+from labbench.model.integration import threshold_v
+from labbench.model.kernel import BUFFER_FULL, STOPPED, integrate
+from labbench.model.layout import (
+    AREA,
+    ARMED,
+    DRAWS,
+    HELD_INTERVAL,
+    N_CLOCK,
+    N_FEEDBACK,
+    N_FLAGS,
+    N_STATES,
+    SPIKE_TIME,
+    TARGET,
+)  # fmt: skip
 from labbench.model.random import exponential, stream_key
 from labbench.model.simulation import closed
-from labbench.model.solution import SPIKE_GATE_V
 from labbench.stimulus import Stimulus
 
 FloatArray = NDArray[np.float64]
@@ -25,25 +38,28 @@ MAX_STEPS = 10_000_000
 
 # Parallel only: a serial and a parallel compile of one function would share a cache entry.
 @njit(cache=True, error_model="numpy", parallel=True)
-def _first_spikes(p, seed, device, first_trial, corner_s, level, end_s, threshold_v, rtol, out):
+def _first_spikes(p, seed, device, first_trial, corner_s, level, end_s, threshold, rtol, out):
     for i in prange(out.size):
         key = stream_key(seed, device, first_trial + i)
-        target = exponential(key, 0) if p[NOISE] == NOISE_JUMPS else np.inf
         end = np.full(1, end_s)
-        samples = np.empty((1, 3))
-        capacity = 256
+        samples = np.empty((1, N_FEEDBACK))
+        capacity = 64
         out[i] = np.nan
         while True:
             event_s, event_kind = np.empty(capacity), np.empty(capacity, np.int64)
-            y, flags = np.zeros(N_STATES), np.array([0, 1])
-            status, n_events, _, _, _, _ = integrate(
-                p, y, flags, target, key, 1, 0.0, 0.0, corner_s, level, end, samples, event_s,
-                event_kind, threshold_v, rtol, MAX_STEPS, True,
+            y, flags, clock = np.zeros(N_STATES), np.zeros(N_FLAGS, np.int64), np.zeros(N_CLOCK)
+            y[AREA] = 1.0
+            flags[ARMED] = flags[DRAWS] = 1
+            clock[TARGET] = exponential(key, 0)
+            clock[SPIKE_TIME] = clock[HELD_INTERVAL] = -np.inf
+            status, n_events, _, _ = integrate(
+                p, y, flags, clock, key, corner_s, level, end, samples, event_s, event_kind,
+                np.empty(0), np.empty((0, 5, N_FEEDBACK)), threshold, rtol, MAX_STEPS, SPIKE,
             )  # fmt: skip
-            if status != EVENTS_FULL:
+            if status != BUFFER_FULL:
                 break
             capacity *= 8
-        if status == STOPPED and event_kind[n_events - 1] == SPIKE:
+        if status == STOPPED:
             out[i] = event_s[n_events - 1]
 
 
@@ -55,7 +71,7 @@ def first_spikes_s(
     seed: int = 0,
     device: int = 0,
     first_trial: int = 0,
-    noise: str = "jumps",
+    noise: str = "random",
     rtol: float = 1e-4,
 ) -> FloatArray:
     """Return the time of the first spike of each trial from rest, (trials,).
@@ -68,7 +84,7 @@ def first_spikes_s(
     trials : int
     seed, device, first_trial : int
         Name the random streams: trial i is the one `simulate` plays as ``first_trial + i``.
-    noise : {"jumps", "off", "mean"}
+    noise : {"random", "mean", "off"}
     rtol : float
         Looser than for a record: random trials scatter far more than a step errs.
 
@@ -77,7 +93,7 @@ def first_spikes_s(
     (trials,) float64 array
         In s from time zero of the stimulus; NaN where a trial did not fire in the record.
     """
-    if card.circuit != "neuron" or trials < 0:
+    if card.circuit == "memristor" or trials < 0:
         raise StimulusError(
             f"First spikes need a neuron and a number of trials: got a {card.circuit} and {trials}."
         )
@@ -85,6 +101,6 @@ def first_spikes_s(
     out = np.empty(trials)
     _first_spikes(
         pack(card, noise), seed, device, first_trial, corner_s, level, stimulus.duration_s,
-        SPIKE_GATE_V, rtol, out,
+        threshold_v(card), rtol, out,
     )  # fmt: skip
     return out

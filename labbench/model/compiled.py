@@ -1,7 +1,64 @@
-"""How functions of this room are compiled."""
+"""How functions of this room are compiled, and where the result is kept.
 
-from numba import njit
+Numba keeps compiled functions on disk by the time stamp of their own file, and would not notice
+that a function they call has changed. So they lie in a folder named after the contents of all
+files of this room.
+"""
 
-# Cached on disk, C division, without the GIL. Fused multiply-add and shared reciprocals change the
-# last bit only, and the signs of zeros mean nothing here; infinities keep their meaning.
-compiled = njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract", "arcp", "nsz"})
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from numba import config, njit
+
+_ROOM = Path(__file__).parent
+
+
+def _cache_folder() -> Path:
+    """Return the folder of this version of the room; those of others are removed."""
+    digest = sha256()
+    for file in sorted(_ROOM.rglob("*.py")):
+        digest.update(file.read_bytes())
+    kept = _ROOM / "__pycache__"
+    if not os.access(kept if kept.exists() else _ROOM, os.W_OK):
+        kept = Path.home() / ".cache" / "labbench"
+    folder = kept / f"compiled-{digest.hexdigest()[:16]}"
+    for other in kept.glob("compiled-*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+_FOLDER = str(_cache_folder())
+
+
+def _keeping(**options: Any) -> Callable[[Any], Any]:
+    """Return a decorator that compiles, keeps the result on disk and releases the GIL."""
+
+    def decorate(function: Any) -> Any:
+        before, config.CACHE_DIR = config.CACHE_DIR, _FOLDER
+        try:
+            # C division. Fused multiply-add and shared reciprocals change the last bit only, and
+            # the signs of zeros mean nothing here; infinities keep their meaning.
+            return njit(
+                cache=True,
+                error_model="numpy",
+                nogil=True,
+                fastmath={"contract", "arcp", "nsz"},
+                **options,
+            )(function)
+        finally:
+            config.CACHE_DIR = before
+
+    return decorate
+
+
+compiled = _keeping()
+# Merged into whatever calls it: a call of its own would count references of every array.
+inlined = _keeping(forceinline=True)
+parallel = _keeping(parallel=True)

@@ -1,139 +1,227 @@
 """The right-hand side: diffusive memristor and the circuit around it, as pure functions.
 
-Model `bench`, after the SI of Nature Electronics 8, 1211 (2025) and the authors' SPICE card
-(doi 10.5281/zenodo.20150590), with positive polarity and exact limits. States: filament f,
-residue r; s = f + r, x = min(s, 1); device voltage v::
+The equations all models share, after the SI of Nature Electronics 8, 1211 (2025) and the authors'
+SPICE card (doi 10.5281/zenodo.20150590); what a model adds stands in its file in `models/`.
+States: filament f, residue r; s = f + r, x = min(s, 1); gap g = alpha + 1 - s; device voltage v::
 
-    (1) growth   a = min(mu max(v, 0) / (alpha + 1 - s) - (gamma1 + beta) f, rate_max)
+    (1) growth   a = min(mu E(v) / g - (gamma1 + beta) f, rate_max)    E = max(v, 0) or |v|
     (2) residue  b = beta f - gamma2 r
     (3) df/dt = a,  dr/dt = b           while s < 1 or a + b <= 0
     (4) df/dt = -b, dr/dt = b           sliding on s = 1, while a + b > 0
-    (5) R(x) = Ron x + Roff (exp((1 - x) / lambda) - 1) / (exp(1 / lambda) - 1)
+    (5) R(x) = Ron x / S^2 + Roff (exp((1 - x) / lambda) - 1) / (exp(1 / lambda) - 1)
     (6) jumps    f -> (1 - eta) f at hazard kappa f^m
 
-The jumps' mean drift, -kappa eta f^(m+1), joins (1) in mean-field runs.
+The jumps' mean drift, -kappa eta f^(m+1), joins (1) in mean-field runs. S is 1 but for the model
+with a filament area.
 
-Circuits share one node voltage V. Neuron: source u - memristor - gate node with Cg and Rc::
+The growth (1) has a pole at g = 0, so what is integrated in place of f is q = g^2 / 2::
 
-    (7) (Cg + Cp) dV/dt = (u - V) / R(x) - V / Rc + Cp du/dt,   v = u - V
+    (3') dq/dt = -g (a + b) = -mu E(v) + g ((gamma1 + beta) f - b)     f = alpha + 1 - g - r
+
+which is smooth through the closing at q = alpha^2 / 2, and constant on the slide.
+
+Circuits share one node voltage V. Neuron: source u - series Rs - memristor - gate node with Cg
+and Rc::
+
+    (7) (Cg + Cp) dV/dt = i - V / Rc + Cp du/dt,   i = (u - V) / (R(x) + Rs),   v = i R(x)
 
 Memristor fixture: source - Rs - node with memristor, shunt R and C to ground::
 
     (8) C dV/dt = (u - V) / Rs - V / R(x) - V / Rshunt,         v = V   (C = 0: algebraic)
 
-Current drive replaces the first term of (8) by the source current.
+Current drive replaces the first term of (8) by the source current. A compliance is an element of
+the source: a voltage source becomes a current source at its limit, and the other way round; the
+element takes the voltage (the current) that is left.
 """
 
 from __future__ import annotations
 
-from math import exp, expm1
+from math import copysign, exp, inf, sqrt
 
-import numpy as np
+from labbench.model.compiled import inlined
+from labbench.model.layout import (
+    ADD_F,
+    ADD_R,
+    ALPHA,
+    AREA,
+    BETA,
+    C_PARALLEL,
+    CAPPED,
+    CIRCUIT,
+    CLIP,
+    CURRENT,
+    CURRENT_STATIC,
+    DEVICE_V,
+    E_MEMRISTOR,
+    E_RESISTOR,
+    E_SOURCE,
+    ETA,
+    FIXTURE,
+    G_SHUNT,
+    GAMMA1,
+    GAMMA2,
+    GAMMA3,
+    HAS_AREA,
+    HAZARD,
+    KAPPA,
+    LIMIT,
+    LIMITED,
+    MU,
+    NET,
+    NEURON,
+    NOISE,
+    NOISE_ADD,
+    NOISE_MEAN,
+    OVER_CAP,
+    OVER_LIMIT,
+    PER_C,
+    PER_LAMBDA,
+    R_HRS,
+    R_ON,
+    R_SERIES,
+    RATE_MAX,
+    REVERSE,
+    SHRINK,
+    SLIDING,
+    SYMMETRIC,
+    THETA,
+    WIDENED,
+    M,
+    Q,
+    R,
+    V,
+)  # fmt: skip
 
-from labbench.model.card import ModelCard
-from labbench.model.compiled import compiled
 
-# Places in the state vector: three states, the accumulated hazard and three energies in J.
-F, R, V, HAZARD, E_SOURCE, E_MEMRISTOR, E_RESISTOR = range(7)
-N_STATES = 7
-
-# Places in the vector of constants.
-(MU, ALPHA, BETA, GAMMA1, GAMMA2, LAMBDA, R_ON, R_HRS, RATE_MAX, KAPPA, ETA, M) = range(12)
-(CIRCUIT, C_NODE, C_PARALLEL, R_SERIES, G_SHUNT, NOISE) = range(12, 18)
-N_CONSTANTS = 18
-
-NEURON, FIXTURE, FIXTURE_STATIC, CURRENT, CURRENT_STATIC = 0.0, 1.0, 2.0, 3.0, 4.0
-NOISE_OFF, NOISE_JUMPS, NOISE_MEAN = 0.0, 1.0, 2.0
-NOISES = {"off": NOISE_OFF, "jumps": NOISE_JUMPS, "mean": NOISE_MEAN}
-
-
-def pack(card: ModelCard, noise: str) -> np.ndarray:
-    """Return the constants of a card as a (18,) float64 array for the integrator."""
-    p = np.zeros(N_CONSTANTS)
-    p[:LAMBDA] = [card[n] for n in ("mu_per_v_s", "alpha", "beta_per_s")] + [
-        card[n] for n in ("gamma1_per_s", "gamma2_per_s")
-    ]
-    p[LAMBDA] = card["lambda"]
-    p[R_ON] = card["r_on_ohm"]
-    p[R_HRS] = card["r_off_ohm"] / expm1(1.0 / card["lambda"])
-    p[RATE_MAX] = card["rate_max_per_s"]
-    p[KAPPA], p[ETA], p[M] = card["kappa_per_s"], card["eta"], card["m"]
-    p[C_PARALLEL] = card["parallel_capacitance_f"]
-    p[NOISE] = NOISES[noise]
-    if card.circuit == "neuron":
-        p[CIRCUIT] = NEURON
-        p[C_NODE] = card["gate_capacitance_f"]
-        p[G_SHUNT] = 1.0 / card["control_resistance_ohm"]
-    else:
-        p[R_SERIES] = card["series_resistance_ohm"]
-        p[G_SHUNT] = 1.0 / card["shunt_resistance_ohm"]
-        p[C_NODE] = card["shunt_capacitance_f"] + card["parallel_capacitance_f"]
-        if card.drive == "current":
-            p[CIRCUIT] = CURRENT if card.has_node_state else CURRENT_STATIC
-        else:
-            p[CIRCUIT] = FIXTURE if card.has_node_state else FIXTURE_STATIC
-    return p
-
-
-@compiled
-def resistance(x, p):
+@inlined
+def resistance(x, area, p):
     """Return R(x) in ohm, equation (5); x is clipped to 0..1."""
     x = min(max(x, 0.0), 1.0)
-    return p[R_ON] * x + p[R_HRS] * (exp((1.0 - x) / p[LAMBDA]) - 1.0)
+    r_on = p[R_ON] / (area * area) if p[HAS_AREA] else p[R_ON]
+    return r_on * x + p[R_HRS] * (exp((1.0 - x) * p[PER_LAMBDA]) - 1.0)
 
 
-@compiled
-def device_voltage(node_v, u, r_ohm, p):
-    """Return the voltage across the memristor in volt; `u` is the source level in V or A."""
-    kind = p[CIRCUIT]
-    if kind == NEURON:
-        return u - node_v
-    if kind == FIXTURE_STATIC:
-        load = 1.0 / (1.0 / r_ohm + p[G_SHUNT])
-        return u * load / (p[R_SERIES] + load)
-    if kind == CURRENT_STATIC:
-        return u / (1.0 / r_ohm + p[G_SHUNT])
-    return node_v
-
-
-@compiled
-def rates(f, r, v, p):
-    """Return growth a and residue b in 1/s, equations (1) and (2)."""
-    gap = p[ALPHA] + max(1.0 - f - r, 0.0)
-    a = min(p[MU] * max(v, 0.0) / gap - (p[GAMMA1] + p[BETA]) * f, p[RATE_MAX])
-    if p[NOISE] == NOISE_MEAN:
-        a -= p[ETA] * hazard(f, p) * f
-    return a, p[BETA] * f - p[GAMMA2] * r
-
-
-@compiled
+@inlined
 def hazard(f, p):
     """Return kappa f^m in 1/s, equation (6); the usual m = 2 without a call to pow."""
     f = max(f, 0.0)
     return p[KAPPA] * (f * f if p[M] == 2.0 else f ** p[M])
 
 
-@compiled
-def slope(f, r, node_v, u, du, is_sliding, p):
-    """Return the time derivatives of (f, r, V), and the powers (source, memristor, resistors).
+@inlined
+def work(f, r, p):
+    """Return q of equation (3') for a filament and a residue."""
+    gap = p[ALPHA] + 1.0 - f - r
+    return 0.5 * gap * gap
+
+
+@inlined
+def filament(q, r, p):
+    """Return f for q and r; what rounding leaves below zero is zero."""
+    return max(p[ALPHA] + 1.0 - sqrt(2.0 * max(q, 0.0)) - r, 0.0)
+
+
+@inlined
+def slope(q, r, node_v, area, u, du, flags, p, k, row):
+    """Fill a row of `k` (7, 12) with all time derivatives, and with what the guards look at.
 
     `u` is the level of the source and `du` its slope. Powers are in W, stored energy aside.
     """
-    r_ohm = resistance(f + r, p)
-    v = device_voltage(node_v, u, r_ohm, p)
-    a, b = rates(f, r, v, p)
-    df = -b if is_sliding else a
-    i = v / r_ohm
-    kind = p[CIRCUIT]
-    if kind == NEURON:
+    gap = sqrt(2.0 * max(q, 0.0))
+    s = p[ALPHA] + 1.0 - gap
+    f = s - r
+    r_ohm = resistance(s, area, p)
+    if p[CIRCUIT] == NEURON:
+        across_v = u - node_v
+        i = across_v / (r_ohm + p[R_SERIES])
+        over_limit = abs(i) - p[LIMIT]
+        if flags[LIMITED]:
+            i = copysign(p[LIMIT], across_v)
+        v = i * r_ohm
+        i = _clipped(i, p)
         cp = p[C_PARALLEL]
-        dv = (i - node_v * p[G_SHUNT] + cp * du) / (p[C_NODE] + cp)
-        return df, b, dv, u * (i + cp * (du - dv)), v * i, node_v * node_v * p[G_SHUNT]
-    i_node = i + v * p[G_SHUNT]
-    resistors = v * v * p[G_SHUNT]
-    if kind in (CURRENT, CURRENT_STATIC):
-        dv = (u - i_node) / p[C_NODE] if kind == CURRENT else 0.0
-        return df, b, dv, u * v, v * i, resistors
-    i_source = (u - v) / p[R_SERIES] if kind == FIXTURE else i_node
-    dv = (i_source - i_node) / p[C_NODE] if kind == FIXTURE else 0.0
-    return df, b, dv, u * i_source, v * i, resistors + i_source * i_source * p[R_SERIES]
+        dv = (i - node_v * p[G_SHUNT] + cp * du) * p[PER_C]
+        p_source = u * (i + cp * (du - dv))
+        p_resistor = node_v * node_v * p[G_SHUNT] + (across_v - v) * i
+    else:
+        v, i, dv, p_source, p_resistor, over_limit = _fixture(node_v, r_ohm, u, flags, p)
+    e = v
+    if flags[REVERSE]:
+        e = -v if p[SYMMETRIC] else 0.0
+    rate = hazard(f, p)
+    extra = p[SHRINK] * f
+    if p[NOISE] == NOISE_MEAN:
+        extra += p[ETA] * rate * f
+    elif p[NOISE] == NOISE_ADD and (f > 0.0 or p[ADD_F] > 0.0):
+        extra -= p[ADD_F]
+    b = p[BETA] * f - p[GAMMA2] * r
+    if r > 0.0 or p[ADD_R] > 0.0:
+        b += p[ADD_R]
+    decay = (p[GAMMA1] + p[BETA]) * f
+    if p[RATE_MAX] < inf:
+        k[row, OVER_CAP] = p[MU] * e / gap - decay - p[RATE_MAX]
+    if flags[CAPPED]:
+        dq = gap * (extra - p[RATE_MAX] - b)
+    else:
+        dq = -p[MU] * e + gap * (decay + extra - b)
+    d_area = 0.0
+    if flags[SLIDING]:
+        k[row, NET] = -dq / gap
+        dq = 0.0
+        if p[HAS_AREA]:
+            d_area = p[THETA] * e * exp(1.0 - area) - p[GAMMA3] * exp(area - 1.0)
+            if flags[WIDENED]:
+                b = 0.0
+            else:
+                d_area = 0.0
+    k[row, Q], k[row, R], k[row, V], k[row, AREA] = dq, b, dv, d_area
+    k[row, HAZARD] = rate
+    k[row, E_SOURCE], k[row, E_MEMRISTOR], k[row, E_RESISTOR] = p_source, v * i, p_resistor
+    k[row, DEVICE_V], k[row, OVER_LIMIT] = v, over_limit
+
+
+@inlined
+def _fixture(node_v, r_ohm, u, flags, p):
+    """Return device voltage and current, slope of the node, powers of source and resistors.
+
+    The last value is how far the source is over its compliance, in its unit.
+    """
+    kind = p[CIRCUIT]
+    limit = p[LIMIT]
+    if kind in (FIXTURE, CURRENT):
+        v = node_v
+        i = _clipped(v / r_ohm, p)
+        taken_a = i + v * p[G_SHUNT]
+        if kind == CURRENT:
+            over = abs(u) - abs(taken_a) if flags[LIMITED] else abs(v) - limit
+            source_a = taken_a if flags[LIMITED] else u
+            return v, i, (source_a - taken_a) * p[PER_C], source_a * v, v * v * p[G_SHUNT], over
+        source_a = (u - v) / p[R_SERIES]
+        over = abs(source_a) - limit
+        if flags[LIMITED]:
+            source_a = copysign(limit, source_a)
+        lost = v * v * p[G_SHUNT] + (u - v) * source_a
+        return v, i, (source_a - taken_a) * p[PER_C], u * source_a, lost, over
+    # A node without capacitance follows at once.
+    conducts = p[CLIP] == inf or u > 0.0
+    load = 1.0 / (p[G_SHUNT] + (1.0 / r_ohm if conducts else 1e-30))
+    if kind == CURRENT_STATIC:
+        v = u * load
+        over = abs(v) - limit
+        if flags[LIMITED]:
+            v = copysign(limit, u)
+        source_a = v / load
+        return v, _clipped(v / r_ohm, p), 0.0, source_a * v, v * v * p[G_SHUNT], over
+    source_a = u / (p[R_SERIES] + load)
+    over = abs(source_a) - limit
+    if flags[LIMITED]:
+        source_a = copysign(limit, u)
+    v = source_a * load
+    lost = v * v * p[G_SHUNT] + (u - v) * source_a
+    return v, _clipped(v / r_ohm, p), 0.0, u * source_a, lost, over
+
+
+@inlined
+def _clipped(i, p):
+    """Return a current as the reference model cuts it, 0 to its clip; unchanged without one."""
+    return min(max(i, 0.0), p[CLIP]) if p[CLIP] < inf else i

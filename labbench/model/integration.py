@@ -2,39 +2,81 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labbench.errors import CardError, StimulusError
 from labbench.model.card import ModelCard
-from labbench.model.equations import N_STATES, pack
-from labbench.model.kernel import DONE, EVENTS_FULL, integrate
+from labbench.model.constants import pack
+from labbench.model.kernel import BUFFER_FULL, DONE, integrate
+from labbench.model.layout import (
+    AREA,
+    ARMED,
+    DRAWS,
+    HELD_INTERVAL,
+    N_CLOCK,
+    N_FEEDBACK,
+    N_FLAGS,
+    N_STATES,
+    SPIKE_TIME,
+    TARGET,
+    TIME,
+    R,
+    V,
+)  # fmt: skip
 from labbench.model.output import Loading
 from labbench.model.random import exponential, stream_key
-from labbench.model.solution import SPIKE_GATE_V, DeviceState, Solution
+from labbench.model.solution import SPIKE_GATE_V, DenseOutput, DeviceState, Solution
 
 FloatArray = NDArray[np.float64]
 
 
-def resting(card: ModelCard, seed: int = 0, device: int = 0, trial: int = 0) -> DeviceState:
-    """Return a device at rest at time zero, with its own random stream."""
+def resting(
+    card: ModelCard,
+    seed: int = 0,
+    device: int = 0,
+    trial: int = 0,
+    *,
+    start_s: float = 0.0,
+    residue: float = 0.0,
+    node_v: float = 0.0,
+) -> DeviceState:
+    """Return a device at rest, with its own random stream.
+
+    Parameters
+    ----------
+    card : ModelCard
+    seed, device, trial : int
+        Name the stream.
+    start_s : float
+        The time at which it stands.
+    residue, node_v : float
+        What an earlier life left behind.
+
+    Raises
+    ------
+    CardError
+        If a seed is out of range, or the residue outside of 0 to 1.
+    """
     if not 0 <= min(seed, device, trial) <= max(seed, device, trial) < 2**63:
         raise CardError(
             f"Seeds lie between 0 and 2^63 - 1: seed {seed}, device {device}, trial {trial}."
         )
+    if not (0.0 <= residue < 1.0 and isfinite(node_v)):
+        raise CardError(
+            f"A device rests with a residue from 0 to below 1 and a finite voltage: got {residue} "
+            f"and {node_v} V."
+        )
     # Numba returns the key as a plain int, which would come back as a signed one.
     key = np.uint64(stream_key(seed, device, trial))
-    return DeviceState(
-        time_s=0.0,
-        source=0.0,
-        y=np.zeros(N_STATES),
-        flags=np.array([0, 1]),
-        jump_target=exponential(key, 0),
-        key=key,
-        draws=1,
-    )
+    y, flags, clock = np.zeros(N_STATES), np.zeros(N_FLAGS, np.int64), np.zeros(N_CLOCK)
+    y[R], y[V], y[AREA] = residue, node_v, 1.0
+    flags[ARMED], flags[DRAWS] = 1, 1
+    clock[TIME], clock[TARGET] = start_s, exponential(key, 0)
+    clock[SPIKE_TIME] = clock[HELD_INTERVAL] = -inf
+    return DeviceState(y, flags, clock, key)
 
 
 def advance(
@@ -44,10 +86,11 @@ def advance(
     level: FloatArray,
     sample_s: FloatArray,
     *,
-    noise: str = "jumps",
+    noise: str = "random",
     loading: Loading | None = None,
     rtol: float = 1e-5,
     max_steps: int = 10_000_000,
+    is_dense: bool = False,
 ) -> Solution:
     """Integrate from a state to the last sample.
 
@@ -59,13 +102,16 @@ def advance(
         Breakpoints of the source in absolute time; constant before the first and after the last.
     sample_s : (n,) float64 array
         Ascending absolute times, none before `state.time_s`.
-    noise : {"jumps", "off", "mean"}
-        Random jumps, none, or their mean drift.
+    noise : {"random", "mean", "off"}
+        The noise of the card, its mean drift, or none.
     loading : Loading, optional
         The probe on the output.
     rtol : float
         Relative tolerance of f, r and the node voltage per step.
     max_steps : int
+    is_dense : bool
+        Whether to keep the polynomials of all steps, so that the solution can be asked for any
+        time (`Solution.dense`).
 
     Returns
     -------
@@ -75,29 +121,27 @@ def advance(
     Raises
     ------
     StimulusError
-        If times run backwards or are not finite.
+        If times run backwards or are not finite, or there is no such noise.
     """
     corner_s, level, sample_s = (
         np.asarray(a, dtype=np.float64) for a in (corner_s, level, sample_s)
     )
     _check_times(state, corner_s, level, sample_s)
     p = pack(card, noise)
-    samples = np.full((sample_s.size, 3), np.nan)
-    target = state.jump_target if noise == "jumps" else inf
-    threshold_v = SPIKE_GATE_V if card.circuit == "neuron" else inf
+    samples = np.full((sample_s.size, N_FEEDBACK), np.nan)
     capacity = 256
     while True:
-        y, flags = state.y.copy(), state.flags.copy()
+        y, flags, clock = state.y.copy(), state.flags.copy(), state.clock.copy()
         event_s, event_kind = np.empty(capacity), np.empty(capacity, np.int64)
-        status, n_events, n_steps, new_target, draws, source = integrate(
-            p, y, flags, target, state.key, state.draws, state.time_s, state.source, corner_s,
-            level, sample_s, samples, event_s, event_kind, threshold_v, rtol, max_steps, False,
+        n_dense = 4 * capacity if is_dense else 0
+        step_s, step = np.empty(n_dense), np.empty((n_dense, 5, N_FEEDBACK))
+        status, n_events, n_steps, n_dense = integrate(
+            p, y, flags, clock, state.key, corner_s, level, sample_s, samples, event_s, event_kind,
+            step_s, step, threshold_v(card), rtol, max_steps, -1,
         )  # fmt: skip
-        if status != EVENTS_FULL:
+        if status != BUFFER_FULL:
             break
         capacity *= 8
-    if noise != "jumps":
-        new_target = state.jump_target
     return Solution(
         card=card,
         loading=loading or Loading(),
@@ -109,8 +153,16 @@ def advance(
         event_kind=event_kind[:n_events],
         has_converged=status == DONE,
         n_steps=n_steps,
-        state=DeviceState(float(sample_s[-1]), source, y, flags, new_target, state.key, draws),
+        state=DeviceState(y, flags, clock, state.key),
+        dense=DenseOutput(card["alpha"], np.r_[step_s[:n_dense], clock[TIME]], step[:n_dense])
+        if is_dense
+        else None,
     )
+
+
+def threshold_v(card: ModelCard) -> float:
+    """Return the node voltage whose upward crossing is a spike; infinite where there are none."""
+    return inf if card.circuit == "memristor" else SPIKE_GATE_V
 
 
 def _check_times(

@@ -1,220 +1,389 @@
-"""The integrator: explicit Dormand-Prince 5(4) with located events, compiled with numba.
+"""The integrator: adaptive steps between located events, compiled.
 
-Steps end exactly at every breakpoint of the stimulus and at every event: entry to and exit from
-the slide on s = 1, and jumps. An event is located by re-stepping a fraction of the same step, so
-its time carries the accuracy of the method, not of an interpolant. Output samples and threshold
-crossings come from the method's own fourth-order interpolant (Hairer, Norsett, Wanner, Solving
-ODEs I, section II.6).
+Between events the equations are smooth, because every branch of them is held (see `guards`). The
+method is restarted at every corner of the source and after every event, where the slopes are not
+continuous; noise that is held over intervals makes corners of its own.
 """
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import floor, inf
 
 import numpy as np
 
-from labbench.model.compiled import compiled
-from labbench.model.equations import (
-    C_NODE,
+from labbench.model.compiled import compiled, inlined
+from labbench.model.equations import filament, work
+from labbench.model.guards import (
+    CAP,
+    COMPLIANCE,
+    JUMP,
+    LATCHED,
+    OFF,
+    SPIKE,
+    WIDEN,
+    ZERO,
+    change,
+    closing_s,
+    first_event,
+    guard,
+    jump,
+    step_to,
+)  # fmt: skip
+from labbench.model.layout import (
+    ADD_F,
+    ADD_R,
+    ALPHA,
+    ARMED,
     C_PARALLEL,
+    CAPPED,
     CIRCUIT,
-    E_MEMRISTOR,
-    E_RESISTOR,
+    DEVICE_V,
+    DRAWS,
     E_SOURCE,
     ETA,
+    GAMMA1,
+    GAMMA2,
+    GAMMA3,
+    HAS_AREA,
     HAZARD,
+    HELD,
+    HELD_INTERVAL,
+    INTERVAL,
+    LATCH_S,
+    LATCH_SAID,
+    LIMIT,
+    LIMITED,
+    N_FEEDBACK,
+    N_SLOPES,
     N_STATES,
+    NET,
     NEURON,
-    F,
+    NOISE,
+    NOISE_ADD,
+    NOISE_JUMPS,
+    NOISE_RATES,
+    NOISE_SHRINK,
+    OVER_CAP,
+    OVER_LIMIT,
+    PER_C,
+    PER_LAMBDA,
+    R_HRS,
+    R_ON,
+    RATE_MAX,
+    REVERSE,
+    SHRINK,
+    SLIDING,
+    SOURCE,
+    SPIKE_TIME,
+    TARGET,
+    TIME,
+    WIDENED,
+    Q,
     R,
     V,
-    device_voltage,
-    hazard,
-    rates,
-    resistance,
-    slope,
-)
+)  # fmt: skip
+from labbench.model.models.ne_si_2025 import hold_kicks
+from labbench.model.models.ref_2026 import hold_shrinking
+from labbench.model.models.tcasai_2024 import hold_rates
 from labbench.model.random import exponential
+from labbench.model.step import error, inside, interpolant, restart, step, weight
 
 # How an integration ended.
-DONE, EVENTS_FULL, TOO_MANY_STEPS, STOPPED = 0, 1, 2, 3
-# Kinds of events, and their names in event files.
-ON, OFF, JUMP, SPIKE = 0, 1, 2, 3
-EVENT_NAMES = ("on", "off", "jump", "spike")
+DONE, BUFFER_FULL, TOO_MANY_STEPS, STOPPED = 0, 1, 2, 3
 
 # A spike is an upward crossing of the threshold, re-armed below this fraction of it.
 REARM = 0.8
-_SMALLEST_STEP_S = 1e-15
+
+_HELD_PLACES = (SHRINK, ADD_F, ADD_R, GAMMA1, GAMMA2, GAMMA3)
 
 
 @compiled
-def _step(y, u, du, h, is_sliding, p, k, y_new):
-    """Advance by one step of h.
+def integrate(
+    p_card, y, flags, clock, key, corner_s, level, sample_s, samples, event_s, event_kind, dense_s,
+    dense, threshold_v, rtol, max_steps, stop_at,
+):  # fmt: skip
+    """Integrate from `clock[TIME]` to the last sample, through the corners of the source.
 
-    `k[0]` holds slopes of (f, r, V) and powers at the start, `k[6]` those at the end. Hazard and
-    energies do not feed back, so they take the method's quadrature only.
+    Parameters
+    ----------
+    p_card : (32,) float64 array
+        Constants from `constants.pack`.
+    y : (8,) float64 array
+        State, f in the place of q; replaced by the final one.
+    flags : (8,) int64 array
+    clock : (11,) float64 array
+        As `layout` says; both replaced.
+    key : uint64
+        Of the random stream.
+    corner_s, level : (k,) float64 arrays
+        Source breakpoints, absolute times; the level is constant outside of them.
+    sample_s : (n,) float64 array
+        Ascending sample times, the last one ends the integration.
+    samples : (n, 4) float64 array
+        Filled with f, r, V and S.
+    event_s, event_kind : (e,) arrays
+        Filled with the events.
+    dense_s, dense : (d,) and (d, 5, 4) arrays
+        Filled with the start of each step and its polynomials in the fraction of the step: state
+        and interpolant; not asked for if d = 0.
+    threshold_v : float
+        Node voltage whose upward crossing is a spike.
+    rtol : float
+    max_steps : int
+    stop_at : int
+        Kind of event whose first ends it; samples after it are not filled then. -1: none.
+
+    Returns
+    -------
+    status, number of events, of steps, and of steps kept for `dense`
     """
-    f, r, v = y[F], y[R], y[V]
-    f1, r1, v1 = k[0, 0], k[0, 1], k[0, 2]
-    c = h / 5
-    f2, r2, v2, _, _, _ = slope(f + c * f1, r + c * r1, v + c * v1, u + du * c, du, is_sliding, p)
-    a1, a2 = h * 3 / 40, h * 9 / 40
-    fs, rs = f + a1 * f1 + a2 * f2, r + a1 * r1 + a2 * r2
-    f3, r3, v3, s3, m3, e3 = slope(
-        fs, rs, v + a1 * v1 + a2 * v2, u + du * h * 3 / 10, du, is_sliding, p
-    )
-    h3 = hazard(fs, p)
-    a1, a2, a3 = h * 44 / 45, -h * 56 / 15, h * 32 / 9
-    fs, rs = f + a1 * f1 + a2 * f2 + a3 * f3, r + a1 * r1 + a2 * r2 + a3 * r3
-    f4, r4, v4, s4, m4, e4 = slope(
-        fs, rs, v + a1 * v1 + a2 * v2 + a3 * v3, u + du * h * 4 / 5, du, is_sliding, p
-    )
-    h4 = hazard(fs, p)
-    a1, a2, a3, a4 = h * 19372 / 6561, -h * 25360 / 2187, h * 64448 / 6561, -h * 212 / 729
-    fs = f + a1 * f1 + a2 * f2 + a3 * f3 + a4 * f4
-    rs = r + a1 * r1 + a2 * r2 + a3 * r3 + a4 * r4
-    f5, r5, v5, s5, m5, e5 = slope(
-        fs, rs, v + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4, u + du * h * 8 / 9, du, is_sliding, p
-    )
-    h5 = hazard(fs, p)
-    a1, a2, a3 = h * 9017 / 3168, -h * 355 / 33, h * 46732 / 5247
-    a4, a5 = h * 49 / 176, -h * 5103 / 18656
-    fs = f + a1 * f1 + a2 * f2 + a3 * f3 + a4 * f4 + a5 * f5
-    rs = r + a1 * r1 + a2 * r2 + a3 * r3 + a4 * r4 + a5 * r5
-    f6, r6, v6, s6, m6, e6 = slope(
-        fs, rs, v + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5, u + du * h, du, is_sliding, p
-    )
-    h6 = hazard(fs, p)
-    b1, b3, b4 = h * 35 / 384, h * 500 / 1113, h * 125 / 192
-    b5, b6 = -h * 2187 / 6784, h * 11 / 84
-    y_new[F] = f + b1 * f1 + b3 * f3 + b4 * f4 + b5 * f5 + b6 * f6
-    y_new[R] = r + b1 * r1 + b3 * r3 + b4 * r4 + b5 * r5 + b6 * r6
-    y_new[V] = v + b1 * v1 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6
-    y_new[HAZARD] = y[HAZARD] + b1 * hazard(f, p) + b3 * h3 + b4 * h4 + b5 * h5 + b6 * h6
-    y_new[E_SOURCE] = y[E_SOURCE] + b1 * k[0, 3] + b3 * s3 + b4 * s4 + b5 * s5 + b6 * s6
-    y_new[E_MEMRISTOR] = y[E_MEMRISTOR] + b1 * k[0, 4] + b3 * m3 + b4 * m4 + b5 * m5 + b6 * m6
-    y_new[E_RESISTOR] = y[E_RESISTOR] + b1 * k[0, 5] + b3 * e3 + b4 * e4 + b5 * e5 + b6 * e6
-    f7, r7, v7, s7, m7, e7 = slope(y_new[F], y_new[R], y_new[V], u + du * h, du, is_sliding, p)
-    k[1, 0], k[1, 1], k[1, 2] = f2, r2, v2
-    k[2, 0], k[2, 1], k[2, 2] = f3, r3, v3
-    k[3, 0], k[3, 1], k[3, 2] = f4, r4, v4
-    k[4, 0], k[4, 1], k[4, 2] = f5, r5, v5
-    k[5, 0], k[5, 1], k[5, 2] = f6, r6, v6
-    k[6, 0], k[6, 1], k[6, 2], k[6, 3], k[6, 4], k[6, 5] = f7, r7, v7, s7, m7, e7
-
-
-@compiled
-def _restart(y, u, du, is_sliding, p, k):
-    """Fill `k[0]` at a state that is new to the method."""
-    start = slope(y[F], y[R], y[V], u, du, is_sliding, p)
-    k[0, 0], k[0, 1], k[0, 2], k[0, 3], k[0, 4], k[0, 5] = start
-
-
-@compiled
-def _error(y, y_new, k, h, rtol):
-    """Return the error of f, r and V over its tolerance; at most 1 is good."""
-    total = 0.0
-    for j in range(3):
-        estimate = (
-            71 / 57600 * k[0, j]
-            - 71 / 16695 * k[2, j]
-            + 71 / 1920 * k[3, j]
-            - 17253 / 339200 * k[4, j]
-            + 22 / 525 * k[5, j]
-            - 1 / 40 * k[6, j]
-        )
-        scale = rtol * (1e-2 + max(abs(y[j]), abs(y_new[j])))
-        total += (h * estimate / scale) ** 2
-    return sqrt(total / 3.0)
-
-
-@compiled
-def _event(y, u, is_sliding, target, p):
-    """Return (largest event function, its slope in time, its kind).
-
-    The function is positive once the event has happened. The slope is NaN where it is not known.
-    """
-    if is_sliding:
-        v = device_voltage(y[V], u, resistance(y[F] + y[R], p), p)
-        a, b = rates(y[F], y[R], v, p)
-        value, climb, kind = -(a + b), np.nan, OFF
-    else:
-        value, climb, kind = y[F] + y[R] - 1.0, np.nan, ON
-    if y[HAZARD] - target > value:
-        value, climb, kind = y[HAZARD] - target, hazard(y[F], p), JUMP
-    return value, climb, kind
-
-
-@compiled
-def _locate(y, u, du, h, is_sliding, target, p, k, y_new):
-    """Shorten the step to the first event in it; return (step, kind of event).
-
-    Newton's method where the slope of the event function is known, else false position with the
-    Illinois weighting; a bisection every fourth try and where either leaves the bracket.
-    """
-    low, high = 0.0, h
-    g_low = min(_event(y, u, is_sliding, target, p)[0], 0.0)
-    g_high = _event(y_new, u + du * h, is_sliding, target, p)[0]
-    at = h * g_low / (g_low - g_high) if g_low < 0.0 and g_high < inf else 0.5 * h
-    kind = -1
-    for attempt in range(80):
-        _step(y, u, du, at, is_sliding, p, k, y_new)
-        g, climb, kind = _event(y_new, u + du * at, is_sliding, target, p)
-        if kind == ON:
-            climb = k[6, 0] + k[6, 1]
-        if g > 0.0:
-            high, g_high = at, g
-            g_low *= 0.5
-        else:
-            low, g_low = at, g
-            g_high *= 0.5
-        if climb > 0.0 and attempt % 4 < 3:
-            after = at - g / climb
-        elif g_low < 0.0 and attempt % 4 < 3:
-            after = low + (high - low) * g_low / (g_low - g_high)
-        else:
-            after = 0.5 * (low + high)
-        if not low <= after <= high:
-            after = 0.5 * (low + high)
-        if abs(after - at) <= 1e-13 or abs(after - at) <= 1e-12 * h:
+    p = p_card.copy()
+    k = np.zeros((7, N_SLOPES))
+    inner = np.empty((4, N_FEEDBACK + 1))
+    y_new, room = np.empty(N_STATES), np.empty(N_STATES)
+    t, end = clock[TIME], sample_s[-1]
+    q_low = 0.5 * p[ALPHA] ** 2
+    n_events = n_steps = n_dense = j_sample = 0
+    while j_sample < sample_s.size and sample_s[j_sample] <= t:
+        samples[j_sample, :] = y[:N_FEEDBACK]
+        j_sample += 1
+    y[Q] = work(y[Q], y[R], p)
+    if p[NOISE] >= NOISE_SHRINK and clock[HELD_INTERVAL] > -inf:
+        for j, place in enumerate(_HELD_PLACES):
+            p[place] = clock[HELD + j]
+    jumps = p[NOISE] == NOISE_JUMPS
+    target = clock[TARGET] if jumps else inf
+    hazard_before = y[HAZARD]
+    status = DONE
+    while t < end and status == DONE:
+        # The stretch up to the next corner: the source is linear on it.
+        t_start = t
+        t_next, u_start, du = _stretch(t, end, corner_s, level)
+        t_next = _hold_noise(t, t_next, u_start, y, flags, clock, k, key, p_card, p)
+        if n_events + 8 > event_s.size:
+            status = BUFFER_FULL
             break
-        at = after
-    return at, kind
+        before_v = y[V]
+        _couple(y, clock[SOURCE], u_start, p)
+        if flags[ARMED] and before_v < threshold_v <= y[V]:
+            n_events = _spike(t, event_s, event_kind, n_events, flags, clock)
+        n_events = _settle(t, y, u_start, du, flags, p, k, event_s, event_kind, n_events)
+        h = _first_step(y, k, rtol, q_low)
+        may_grow, gone = True, inf
+        while t < t_next:
+            if n_steps >= max_steps or not h > 1e-14 * abs(t) + 1e-300:
+                status = TOO_MANY_STEPS
+                break
+            n_steps += 1
+            u = u_start + du * (t - t_start)
+            # A closing filament runs into a pole just behind s = 1: steps shrink in proportion
+            # to the way that is left, and the last one ends a little behind it.
+            if not flags[SLIDING]:
+                closes = closing_s(y[Q], k[0, Q], p)
+                behind = p[ALPHA] * p[R_ON] / (p[R_HRS] * p[PER_LAMBDA] * max(-k[0, Q], 1e-300))
+                if closes + behind < gone:
+                    h *= (closes + behind) / gone if gone < inf else 1.0
+                gone = closes + behind
+                if h > closes:
+                    h = min(h, 1.02 * closes + 0.1 * behind)
+            # Two last steps of equal length beat a full one and a crumb.
+            left = t_next - t
+            trial = left if h >= left else (0.5 * left if 2.0 * h > left else h)
+            step(y, u, du, trial, flags, p, k, y_new)
+            wrong = error(y, y_new, k, trial, rtol, q_low)
+            if not wrong <= 1.0:
+                h = trial * max(0.2, 0.9 * wrong**-0.2) if wrong < inf else 0.1 * trial
+                may_grow = False
+                continue
+            growth = min(10.0, 0.9 * wrong**-0.2) if wrong > 0.0 else 10.0
+            if not may_grow:
+                growth = min(growth, 1.0)
+            may_grow = True
+            # A step cut short by a corner says little about the next one.
+            h = max(h, trial * growth) if trial < h and growth >= 1.0 else trial * growth
+            has_inner = False
+            kind = -1
+            if _any_event(y_new, flags, target, p, k):
+                interpolant(y, y_new, k, trial, inner)
+                kind, theta = first_event(y, y_new, u, du, trial, flags, target, p, k, inner, room)
+                if theta < 1.0:
+                    full = trial
+                    trial = step_to(
+                        kind, theta, y, u, du, trial, flags, target, p, k, inner, y_new,
+                        room,
+                    )  # fmt: skip
+                    h = full
+            is_last = kind < 0 and trial == left
+            t_new = t_next if is_last else t + trial
+            crosses = flags[ARMED] and y[V] < threshold_v <= y_new[V]
+            has_sample = j_sample < sample_s.size and sample_s[j_sample] <= t_new
+            if crosses or has_sample or dense_s.size:
+                interpolant(y, y_new, k, trial, inner)
+                has_inner = True
+            while j_sample < sample_s.size and sample_s[j_sample] <= t_new:
+                part = min((sample_s[j_sample] - t) / trial, 1.0)
+                for j in range(N_FEEDBACK):
+                    samples[j_sample, j] = inside(y, inner, part, j)
+                samples[j_sample, Q] = filament(samples[j_sample, Q], samples[j_sample, R], p)
+                j_sample += 1
+            if n_events + 8 > event_s.size or 0 < dense_s.size <= n_dense:
+                status = BUFFER_FULL
+                break
+            if dense_s.size and has_inner:
+                dense_s[n_dense] = t
+                dense[n_dense, 0, :] = y[:N_FEEDBACK]
+                dense[n_dense, 1:, :] = inner[:, :N_FEEDBACK]
+                n_dense += 1
+            if not flags[ARMED] and not flags[LATCH_SAID]:
+                latched_s = clock[SPIKE_TIME] + p[LATCH_S]
+                if t_new >= latched_s:
+                    event_s[n_events], event_kind[n_events] = max(latched_s, t), LATCHED
+                    n_events += 1
+                    flags[LATCH_SAID] = 1
+            if crosses:
+                at_s = t + trial * _crossing(y, inner, threshold_v)
+                n_events = _spike(at_s, event_s, event_kind, n_events, flags, clock)
+            elif y_new[V] < REARM * threshold_v:
+                flags[ARMED] = 1
+            y[:] = y_new
+            t = t_new
+            if kind >= 0:
+                u = u_start + du * (t - t_start)
+                if kind <= JUMP or (kind == COMPLIANCE and not flags[LIMITED]):
+                    event_s[n_events], event_kind[n_events] = t, kind
+                    n_events += 1
+                if kind == JUMP:
+                    jump(y, p, p[ETA])
+                    target = exponential(key, flags[DRAWS])
+                    flags[DRAWS] += 1
+                    flags[SLIDING] = 0
+                else:
+                    change(kind, y, flags, p)
+                if kind <= JUMP:
+                    n_events = _settle(t, y, u, du, flags, p, k, event_s, event_kind, n_events)
+                    first = _first_step(y, k, rtol, q_low)
+                    h = min(first, 0.05 * h) if kind == OFF else first
+                    gone = inf
+                else:
+                    restart(y, u, du, flags, p, k)
+            else:
+                k[0, :] = k[6]
+            if stop_at >= 0 and n_events > 0 and event_kind[n_events - 1] == stop_at:
+                status = STOPPED
+                break
+        clock[SOURCE] = _before(t, corner_s, level, u_start + du * (t - t_start))
+    y[Q] = filament(y[Q], y[R], p)
+    clock[TIME] = t
+    # Without jumps the hazard that went by is forgotten: the law of the next one has no memory.
+    clock[TARGET] = target if jumps else clock[TARGET] + y[HAZARD] - hazard_before
+    for j, place in enumerate(_HELD_PLACES):
+        clock[HELD + j] = p[place]
+    return status, n_events, n_steps, n_dense
 
 
 @compiled
-def _interpolant(y, y_new, k, h, dense):
-    """Fill `dense` (4, 3) with the coefficients of the last step's interpolant."""
-    for j in range(3):
-        difference = y_new[j] - y[j]
-        dense[0, j] = difference
-        dense[1, j] = h * k[0, j] - difference
-        dense[2, j] = difference - h * k[6, j] - dense[1, j]
-        dense[3, j] = h * (
-            -12715105075 / 11282082432 * k[0, j]
-            + 87487479700 / 32700410799 * k[2, j]
-            - 10690763975 / 1880347072 * k[3, j]
-            + 701980252875 / 199316789632 * k[4, j]
-            - 1453857185 / 822651844 * k[5, j]
-            + 69997945 / 29380423 * k[6, j]
-        )
+def _stretch(t, end, corner_s, level):
+    """Return the end of the stretch of a linear source that begins at t, its level and slope."""
+    corner = np.searchsorted(corner_s, t, side="right")
+    t_next = min(corner_s[corner], end) if corner < corner_s.size else end
+    if corner == 0:
+        return t_next, level[0], 0.0
+    if corner == corner_s.size:
+        return t_next, level[-1], 0.0
+    du = (level[corner] - level[corner - 1]) / (corner_s[corner] - corner_s[corner - 1])
+    return t_next, level[corner - 1] + du * (t - corner_s[corner - 1]), du
 
 
 @compiled
-def _inside(y, dense, theta, j):
-    """Return component j at fraction theta of the last step."""
-    rest = 1.0 - theta
-    inner = dense[2, j] + rest * dense[3, j]
-    return y[j] + theta * (dense[0, j] + rest * (dense[1, j] + theta * inner))
+def _before(t, corner_s, level, u):
+    """Return the level just before t, where `u` is that of the stretch that ends there."""
+    left = np.searchsorted(corner_s, t, side="left")
+    return level[left] if left < np.searchsorted(corner_s, t, side="right") else u
 
 
 @compiled
-def _crossing(y, dense, level):
+def _hold_noise(t, t_next, u, y, flags, clock, k, key, p_card, p):
+    """Draw the noise of the interval that t lies in, unless that is done; return where it ends."""
+    law = p[NOISE]
+    if law not in (NOISE_SHRINK, NOISE_ADD, NOISE_RATES):
+        return t_next
+    interval = floor(t / p[INTERVAL] + 1e-9)
+    if clock[HELD_INTERVAL] != interval:
+        clock[HELD_INTERVAL] = interval
+        f = filament(y[Q], y[R], p)
+        if law == NOISE_SHRINK:
+            hold_shrinking(f, key, interval, p)
+        elif law == NOISE_ADD:
+            p[ADD_F] = p[ADD_R] = 0.0
+            restart(y, u, 0.0, flags, p, k)
+            growth = -k[0, Q] / np.sqrt(2.0 * max(y[Q], 1e-300)) - k[0, R]
+            hold_kicks(growth, k[0, R], key, interval, p)
+        else:
+            hold_rates(f, y[R], key, interval, p_card, p)
+    return min(t_next, (interval + 1) * p[INTERVAL])
+
+
+@compiled
+def _settle(t, y, u, du, flags, p, k, event_s, event_kind, n_events):
+    """Bring the branches in line with a state that did not come to them continuously."""
+    restart(y, u, du, flags, p, k)
+    for _ in range(3):
+        settled = True
+        for kind in (COMPLIANCE, ZERO, CAP, WIDEN, OFF):
+            if guard(kind, y, flags, inf, p, k, 0) > 0.0:
+                settled = False
+                if kind == OFF or (kind == COMPLIANCE and not flags[LIMITED]):
+                    event_s[n_events], event_kind[n_events] = t, kind
+                    n_events += 1
+                change(kind, y, flags, p)
+                restart(y, u, du, flags, p, k)
+        if settled:
+            break
+    return n_events
+
+
+@compiled
+def _first_step(y, k, rtol, q_low):
+    """Return a first step in which no state changes by more than a part of its weight."""
+    fastest = 1e-300
+    for j in range(N_FEEDBACK):
+        fastest = max(fastest, abs(k[0, j]) / weight(y, j, q_low))
+    return rtol**0.2 / fastest
+
+
+@inlined
+def _any_event(y_new, flags, target, p, k):
+    """Return whether any guard is positive at the end of the step, as `guards.guard` has them."""
+    if flags[SLIDING]:
+        if p[HAS_AREA] and guard(WIDEN, y_new, flags, target, p, k, 6) > 0.0:
+            return True
+        if k[6, NET] < 0.0 and not flags[WIDENED]:
+            return True
+    elif y_new[Q] < 0.5 * p[ALPHA] * p[ALPHA]:
+        return True
+    if y_new[HAZARD] > target or (k[6, DEVICE_V] < 0.0) != (flags[REVERSE] == 1):
+        return True
+    if p[LIMIT] < inf and (k[6, OVER_LIMIT] > 0.0) != (flags[LIMITED] == 1):
+        return True
+    return p[RATE_MAX] < inf and (k[6, OVER_CAP] > 0.0) != (flags[CAPPED] == 1)
+
+
+@compiled
+def _spike(t, event_s, event_kind, n_events, flags, clock):
+    """Record a spike; return the number of events."""
+    event_s[n_events], event_kind[n_events] = t, SPIKE
+    flags[ARMED] = flags[LATCH_SAID] = 0
+    clock[SPIKE_TIME] = t
+    return n_events + 1
+
+
+@compiled
+def _crossing(y, inner, level):
     """Return the fraction of the last step at which V rises through `level`, by bisection."""
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = 0.5 * (low + high)
-        if _inside(y, dense, middle, V) >= level:
+        if inside(y, inner, middle, V) >= level:
             high = middle
         else:
             low = middle
@@ -222,153 +391,10 @@ def _crossing(y, dense, level):
 
 
 @compiled
-def integrate(
-    p, y, flags, target, key, draws, t, u_last, corner_s, level, sample_s, samples, event_s,
-    event_kind, threshold_v, rtol, max_steps, stop_at_spike,
-):  # fmt: skip
-    """Integrate from time t to the last sample, through the corners of the source.
-
-    Parameters
-    ----------
-    p : (18,) float64 array
-        Constants from `equations.pack`.
-    y : (7,) float64 array
-        State; replaced by the final one.
-    flags : (2,) int64 array
-        Whether the state slides on s = 1, whether a spike is armed; replaced.
-    target, key, draws : float, uint64, int
-        Hazard at which the next jump comes, random stream, draws made from it.
-    t, u_last : float
-        Start time in s, and the level of the source just before it.
-    corner_s, level : (k,) float64 arrays
-        Source breakpoints, absolute times; the level is constant outside of them.
-    sample_s : (n,) float64 array
-        Ascending sample times, the last one ends the integration.
-    samples : (n, 3) float64 array
-        Filled with f, r and V.
-    event_s, event_kind : (e,) arrays
-        Filled with the events.
-    threshold_v : float
-        Node voltage whose upward crossing is a spike.
-    rtol : float
-    max_steps : int
-    stop_at_spike : bool
-        Whether the first spike ends it; samples after it are not filled then.
-
-    Returns
-    -------
-    status, number of events, number of steps, target, draws, level of the source at the end
-    """
-    k = np.empty((7, 6))
-    dense = np.empty((4, 3))
-    y_new = np.empty(N_STATES)
-    is_sliding, is_armed = flags[0] == 1, flags[1] == 1
-    n_events = n_steps = j_sample = 0
-    end = sample_s[-1]
-    while j_sample < sample_s.size and sample_s[j_sample] <= t:
-        samples[j_sample, :] = y[:3]
-        j_sample += 1
-    corner = np.searchsorted(corner_s, t, side="right")
-    h = 1e-7
-    while t < end:
-        # The stretch up to the next corner: the source is linear on it.
-        t_next = min(corner_s[corner], end) if corner < corner_s.size else end
-        if corner == 0:
-            u_start, du = level[0], 0.0
-        elif corner == corner_s.size:
-            u_start, du = level[-1], 0.0
-        else:
-            du = (level[corner] - level[corner - 1]) / (corner_s[corner] - corner_s[corner - 1])
-            u_start = level[corner - 1] + du * (t - corner_s[corner - 1])
-        t_start = t
-        h = min(h, 1e-6)
-        if n_events + 2 > event_s.size:
-            return EVENTS_FULL, n_events, n_steps, target, draws, u_last
-        before_v = y[V]
-        _couple(y, u_last, u_start, p)
-        if is_armed and before_v < threshold_v <= y[V]:
-            event_s[n_events], event_kind[n_events] = t, SPIKE
-            n_events += 1
-            is_armed = False
-        if is_sliding and _event(y, u_start, is_sliding, inf, p)[0] >= 0.0:
-            is_sliding = False
-            event_s[n_events], event_kind[n_events] = t, OFF
-            n_events += 1
-        _restart(y, u_start, du, is_sliding, p, k)
-        while t < t_next:
-            if n_steps >= max_steps or h < _SMALLEST_STEP_S:
-                return TOO_MANY_STEPS, n_events, n_steps, target, draws, u_last
-            n_steps += 1
-            # Two last steps of equal length beat a full one and a crumb.
-            left = t_next - t
-            trial = left if h >= left else (0.5 * left if 2.0 * h > left else h)
-            u = u_start + du * (t - t_start)
-            _step(y, u, du, trial, is_sliding, p, k, y_new)
-            error = _error(y, y_new, k, trial, rtol)
-            if not error <= 1.0:
-                h = trial * max(0.2, 0.9 * error**-0.2) if error < inf else 0.1 * trial
-                continue
-            growth = min(5.0, 0.9 * error**-0.2) if error > 0.0 else 5.0
-            # A step cut short by a corner says little about the next one.
-            h = max(h, trial * growth) if trial < h and growth >= 1.0 else trial * growth
-            kind = -1
-            if _event(y_new, u + du * trial, is_sliding, target, p)[0] > 0.0:
-                full = trial
-                trial, kind = _locate(y, u, du, trial, is_sliding, target, p, k, y_new)
-                h = max(0.05 * full, 1e-8)
-            is_last = kind < 0 and trial == left
-            t_new = t_next if is_last else t + trial
-            crosses = is_armed and y[V] < threshold_v <= y_new[V]
-            has_sample = j_sample < sample_s.size and sample_s[j_sample] <= t_new
-            if crosses or has_sample:
-                _interpolant(y, y_new, k, trial, dense)
-            while j_sample < sample_s.size and sample_s[j_sample] <= t_new:
-                theta = min((sample_s[j_sample] - t) / trial, 1.0)
-                for j in range(3):
-                    samples[j_sample, j] = _inside(y, dense, theta, j)
-                j_sample += 1
-            if n_events + 2 > event_s.size:
-                return EVENTS_FULL, n_events, n_steps, target, draws, u_last
-            if crosses:
-                event_s[n_events] = t + trial * _crossing(y, dense, threshold_v)
-                event_kind[n_events] = SPIKE
-                n_events += 1
-                is_armed = False
-                if stop_at_spike:
-                    return STOPPED, n_events, n_steps, target, draws, u_last
-            elif y_new[V] < REARM * threshold_v:
-                is_armed = True
-            y[:] = y_new
-            t = t_new
-            if kind >= 0:
-                event_s[n_events], event_kind[n_events] = t, kind
-                n_events += 1
-                if kind == JUMP:
-                    y[F] *= 1.0 - p[ETA]
-                    y[HAZARD] = 0.0
-                    target = exponential(key, draws)
-                    draws += 1
-                    is_sliding = False
-                else:
-                    # On the slide s is 1 by definition, not by the accuracy of the root; f, the
-                    # fast one of the two, carries the overshoot.
-                    y[F] = 1.0 - y[R]
-                    is_sliding = kind == ON
-                _restart(y, u_start + du * (t - t_start), du, is_sliding, p, k)
-            else:
-                k[0, :] = k[6]
-        left = np.searchsorted(corner_s, t, side="left")
-        corner = np.searchsorted(corner_s, t, side="right")
-        u_last = level[left] if left < corner else u_start + du * (t - t_start)
-    flags[0], flags[1] = is_sliding, is_armed
-    return DONE, n_events, n_steps, target, draws, u_last
-
-
-@compiled
 def _couple(y, u_before, u, p):
     """Let a step of the source through the capacitance across the memristor, to the gate."""
     if p[CIRCUIT] == NEURON and u != u_before:
-        dv = (u - u_before) * p[C_PARALLEL] / (p[C_NODE] + p[C_PARALLEL])
+        dv = (u - u_before) * p[C_PARALLEL] * p[PER_C]
         y[V] += dv
         # The charge on the gate came from the source, at a level that rose on the way.
-        y[E_SOURCE] += 0.5 * (u + u_before) * p[C_NODE] * dv
+        y[E_SOURCE] += 0.5 * (u + u_before) * (1.0 / p[PER_C] - p[C_PARALLEL]) * dv

@@ -7,7 +7,7 @@ independent of each other and of how many draws another one made.
 
 from __future__ import annotations
 
-from math import log
+from math import cos, log, pi, sqrt
 
 import numpy as np
 
@@ -44,3 +44,13 @@ def uniform(key, draw):
 def exponential(key, draw):
     """Return draw number `draw` of a stream, exponential with mean 1."""
     return -log(uniform(key, draw))
+
+
+@compiled
+def normal(key, draw):
+    """Return draw number `draw` of a stream, standard normal, from uniforms 2 draw and 2 draw + 1.
+
+    Box and Muller, Annals of Mathematical Statistics 29, 610 (1958).
+    """
+    radius = sqrt(-2.0 * log(uniform(key, 2 * draw)))
+    return radius * cos(2.0 * pi * uniform(key, 2 * draw + 1))

@@ -24,7 +24,7 @@ def replay_response(
     *,
     seed: int = 0,
     trial: int = 0,
-    noise: str = "jumps",
+    noise: str = "random",
     loading: Loading | None = None,
 ) -> Response:
     """Return what a card answers to a recorded stimulus, from rest.
@@ -39,7 +39,7 @@ def replay_response(
     card : ModelCard
     seed, trial : int
         Name the random stream.
-    noise : {"jumps", "off", "mean"}
+    noise : {"random", "mean", "off"}
     loading : Loading, optional
         The probe on a neuron's output.
     """

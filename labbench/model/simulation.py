@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
-from labbench.model.equations import C_NODE, E_MEMRISTOR, E_RESISTOR, E_SOURCE, NOISES, V, pack
+from labbench.model.constants import node_capacitance_f
 from labbench.model.integration import advance, resting
+from labbench.model.layout import E_MEMRISTOR, E_RESISTOR, E_SOURCE, V
 from labbench.model.output import Loading
 from labbench.model.solution import Solution
 from labbench.stimulus import Stimulus
@@ -44,7 +45,7 @@ def simulate(
     seed: int = 0,
     device: int = 0,
     trial: int = 0,
-    noise: str = "jumps",
+    noise: str = "random",
     interval_s: float | None = None,
     start_s: float = 0.0,
     sample_s: FloatArray | None = None,
@@ -59,7 +60,7 @@ def simulate(
     stimulus : Stimulus
     seed, device, trial : int
         Name the random stream.
-    noise : {"jumps", "off", "mean"}
+    noise : {"random", "mean", "off"}
     interval_s : float, optional
         Sampling interval; a ten-thousandth of the record by default.
     start_s : float
@@ -81,8 +82,6 @@ def simulate(
             f"Card {card.name!r} is driven by a {card.drive} (in {expected}); "
             f"the stimulus is in {stimulus.unit}."
         )
-    if noise not in NOISES:
-        raise StimulusError(f"Noise is one of {', '.join(NOISES)}, not {noise!r}.")
     if sample_s is None:
         if interval_s is None:
             interval_s = stimulus.duration_s / 10_000
@@ -99,7 +98,7 @@ def simulate(
         start_s = float(np.min(time_s, initial=0.0))
         base = {"uneven_time_s": time_s}
     corner_s, level = closed(*stimulus.breakpoints())
-    state = replace(resting(card, seed, device, trial), time_s=start_s)
+    state = resting(card, seed, device, trial, start_s=start_s)
     solution = advance(
         card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
     )
@@ -132,7 +131,7 @@ def _trace(card: ModelCard, solution: Solution, base: Mapping[str, Any]) -> Trac
         "f": Channel(np.ascontiguousarray(solution.f), "filament", "1"),
         "r": Channel(np.ascontiguousarray(solution.r), "residue", "1"),
     }
-    if card.circuit == "neuron":
+    if card.circuit != "memristor":
         channels["output"] = Channel(solution.output_v, "voltage", "V")
     return Trace(channels, **base)
 
@@ -142,17 +141,20 @@ def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:
 
     Input side from the integrator's own quadrature; the output branch by trapezoid on the samples.
     """
-    y, p = solution.state.y, pack(card, "off")
+    y = solution.state.y
+    own_f = node_capacitance_f(card)
+    parallel_f = card["parallel_capacitance_f"]
+    if card.circuit != "memristor":
+        own_f -= parallel_f
     energy: dict[str, Any] = {
         "source": y[E_SOURCE],
         "memristor": y[E_MEMRISTOR],
         "resistors": y[E_RESISTOR],
         # An algebraic node (no capacitance, or a stiff source) has V = 0 here and stores nothing.
-        "stored": 0.5 * p[C_NODE] * y[V] ** 2,
+        "stored": 0.5 * own_f * y[V] ** 2,
     }
-    if card.circuit == "neuron":
-        across_v = solution.state.source - y[V]
-        energy["stored"] += 0.5 * card["parallel_capacitance_f"] * across_v**2
+    if card.circuit != "memristor":
+        energy["stored"] += 0.5 * parallel_f * (solution.state.source - y[V]) ** 2
         time_s, load_a = solution.time_s, solution.output_a
         energy["supply"] = card["supply_v"] * np.trapezoid(load_a, time_s)
         energy["load"] = card["load_resistance_ohm"] * np.trapezoid(load_a**2, time_s)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
-from labbench.model.equations import HAZARD
-from labbench.model.kernel import EVENT_NAMES, REARM
+from labbench.model.guards import COMPLIANCE, EVENT_NAMES, LATCHED, ON, SPIKE
+from labbench.model.layout import HAZARD, LIMITED, SOURCE, TIME
 from labbench.model.output import Loading, output_voltage
 
 FloatArray = NDArray[np.float64]
@@ -24,22 +26,84 @@ SPIKE_GATE_V = 0.2
 class DeviceState:
     """Where a device stands, to go on from; made by `resting`, replaced by `advance`.
 
-    `source` is the level of the source just before `time_s`: a step from there couples through
-    the capacitance across the memristor.
+    Attributes
+    ----------
+    y : (8,) float64 array
+        Filament f, residue r, node voltage, area, hazard since the last jump, and the energies of
+        source, memristor and resistors so far, in the order of `layout`.
+    flags : (8,) int64 array
+    clock : (11,) float64 array
+        The branch of the equations and what else goes on, as `layout` says.
+    key : uint64
+        Of the random stream.
     """
 
-    time_s: float
-    source: float
     y: FloatArray
     flags: NDArray[np.int64]
-    jump_target: float
+    clock: FloatArray
     key: np.uint64
-    draws: int
+
+    @property
+    def time_s(self) -> float:
+        """The time at which it stands."""
+        return float(self.clock[TIME])
+
+    @property
+    def source(self) -> float:
+        """Level of the source just before that time: a step from there couples to the gate."""
+        return float(self.clock[SOURCE])
+
+
+@dataclass(frozen=True, eq=False)
+class DenseOutput:
+    """The solution at any time, from the polynomials of the integrator's steps.
+
+    Attributes
+    ----------
+    alpha : float
+        Of the card: what is integrated is not f but q, equation (3').
+    step_s : (m + 1,) float64 array
+        Where steps begin, and the end of the last.
+    step : (m, 5, 4) float64 array
+        State at the beginning, and coefficients of the interpolant, of each step.
+    """
+
+    alpha: float
+    step_s: FloatArray
+    step: FloatArray
+
+    def __call__(self, time_s: FloatArray) -> FloatArray:
+        """Return f, r, node voltage and area at some times (n,), (n, 4); edges give the end value.
+
+        Raises
+        ------
+        StimulusError
+            If a time lies outside of the integration.
+        """
+        time_s = np.asarray(time_s, dtype=np.float64)
+        if time_s.size and not (self.step_s[0] <= time_s.min() <= time_s.max() <= self.step_s[-1]):
+            raise StimulusError(
+                f"This solution goes from {self.step_s[0]:g} s to {self.step_s[-1]:g} s: asked for "
+                f"{time_s.min():g} s to {time_s.max():g} s."
+            )
+        at = np.clip(np.searchsorted(self.step_s, time_s, side="left") - 1, 0, len(self.step) - 1)
+        length_s = self.step_s[at + 1] - self.step_s[at]
+        theta = ((time_s - self.step_s[at]) / length_s)[:, None]
+        rest = 1.0 - theta
+        y, d0, d1, d2, d3 = (self.step[at, j] for j in range(5))
+        state = y + theta * (d0 + rest * (d1 + theta * (d2 + rest * d3)))
+        gap = np.sqrt(2.0 * np.maximum(state[:, 0], 0.0))
+        state[:, 0] = np.maximum(self.alpha + 1.0 - gap - state[:, 1], 0.0)
+        return np.asarray(state)
 
 
 @dataclass(frozen=True)
 class Event:
-    """A filament that closes ("on") or opens ("off"), a "jump", or a "spike"."""
+    """One of `guards.EVENT_NAMES`.
+
+    A filament that closes ("on") or opens ("off"), a "jump" of it, a "spike", a gate that does not
+    come back ("latched"), a source that reaches its "compliance".
+    """
 
     time_s: float
     kind: str
@@ -55,8 +119,8 @@ class Solution:
     loading : Loading
         The probe on the output.
     time_s : (n,) float64 array
-    samples : (n, 3) float64 array
-        Filament f, residue r, node voltage as integrated; NaN where it did not get to.
+    samples : (n, 4) float64 array
+        Filament f, residue r, node voltage as integrated, area; NaN where it did not get to.
     corner_s, level : (k,) float64 arrays
         The source.
     event_s, event_kind : (e,) arrays
@@ -64,6 +128,8 @@ class Solution:
     n_steps : int
     state : DeviceState
         To go on from.
+    dense : DenseOutput or None
+        The solution at any time, where it was asked for.
     """
 
     card: ModelCard
@@ -77,6 +143,7 @@ class Solution:
     has_converged: bool
     n_steps: int
     state: DeviceState
+    dense: DenseOutput | None = None
 
     @property
     def f(self) -> FloatArray:
@@ -87,6 +154,11 @@ class Solution:
     def r(self) -> FloatArray:
         """Residue, (n,)."""
         return self.samples[:, 1]
+
+    @property
+    def area(self) -> FloatArray:
+        """Area S of the filament, (n,); 1 but for models that have one."""
+        return self.samples[:, 3]
 
     @cached_property
     def input(self) -> FloatArray:
@@ -99,37 +171,46 @@ class Solution:
         card = self.card
         x = np.clip(self.f + self.r, 0.0, 1.0)
         insulating = np.expm1((1.0 - x) / card["lambda"]) / np.expm1(1.0 / card["lambda"])
-        return np.asarray(card["r_on_ohm"] * x + card["r_off_ohm"] * insulating)
+        return np.asarray(card["r_on_ohm"] * x / self.area**2 + card["r_off_ohm"] * insulating)
 
     @cached_property
     def node_v(self) -> FloatArray:
         """Gate voltage of a neuron, top of a memristor, (n,)."""
         card = self.card
-        if card.circuit == "neuron" or card.has_node_state:
+        if card.circuit != "memristor" or card.has_node_state:
             return np.ascontiguousarray(self.samples[:, 2])
         load = 1.0 / (1.0 / self.resistance_ohm + 1.0 / card["shunt_resistance_ohm"])
         if card.drive == "current":
-            return np.asarray(self.input * load)
-        return np.asarray(self.input * load / (card["series_resistance_ohm"] + load))
+            free_v, limit = self.input * load, card["compliance_v"]
+            return np.asarray(np.clip(free_v, -limit, limit))
+        source_a = self.input / (card["series_resistance_ohm"] + load)
+        return np.asarray(load * np.clip(source_a, -card["compliance_a"], card["compliance_a"]))
 
     @cached_property
     def memristor_a(self) -> FloatArray:
         """Current through the memristor, (n,); never a difference of node currents."""
-        is_neuron = self.card.circuit == "neuron"
-        across_v = self.input - self.node_v if is_neuron else self.node_v
-        return np.asarray(across_v / self.resistance_ohm)
+        card = self.card
+        if card.circuit == "memristor":
+            current_a = self.node_v / self.resistance_ohm
+        else:
+            in_series_ohm = self.resistance_ohm + card["source_resistance_ohm"]
+            limit_a = card["compliance_a"]
+            current_a = np.clip((self.input - self.node_v) / in_series_ohm, -limit_a, limit_a)
+        if isfinite(card["current_clip_a"]):
+            current_a = np.clip(current_a, 0.0, card["current_clip_a"])
+        return np.asarray(current_a)
 
     @cached_property
     def output_v(self) -> FloatArray:
         """Drain voltage under the probe, (n,); zero for a bare memristor."""
-        if self.card.circuit != "neuron":
+        if self.card.circuit == "memristor":
             return np.zeros_like(self.time_s)
         return output_voltage(self.card, self.time_s, self.node_v, self.loading)
 
     @cached_property
     def output_a(self) -> FloatArray:
         """Current through the load resistor, (n,); zero for a bare memristor."""
-        if self.card.circuit != "neuron":
+        if self.card.circuit == "memristor":
             return np.zeros_like(self.time_s)
         dropped_v = self.card["supply_v"] - self.output_v
         return np.asarray(dropped_v / self.card["load_resistance_ohm"])
@@ -153,15 +234,13 @@ class Solution:
 
     @property
     def outcome(self) -> Outcome:
-        """What came of it: ok, did not fire, latched (the gate never returns), not converged."""
+        """What came of it: ok, did not fire, latched, compliance reached, not converged."""
         if not self.has_converged:
             return Outcome.NOT_CONVERGED
-        is_neuron = self.card.circuit == "neuron"
-        times_s = self.event_times_s("spike" if is_neuron else "on")
-        if not times_s.size:
-            return Outcome.DID_NOT_FIRE
-        if is_neuron and self.samples[-1, 2] > REARM * SPIKE_GATE_V:
-            decay_s = self.card["gate_capacitance_f"] * self.card["control_resistance_ohm"]
-            if self.time_s[-1] - times_s[-1] > 10 * decay_s:
-                return Outcome.LATCHED
-        return Outcome.OK
+        kinds = set(self.event_kind)
+        if LATCHED in kinds:
+            return Outcome.LATCHED
+        if COMPLIANCE in kinds or self.state.flags[LIMITED]:
+            return Outcome.COMPLIANCE
+        fires = ON if self.card.circuit == "memristor" else SPIKE
+        return Outcome.OK if fires in kinds else Outcome.DID_NOT_FIRE

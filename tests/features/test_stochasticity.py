@@ -65,7 +65,7 @@ def test_few_or_censored_trials_are_passed_over():
 
 def test_a_quiet_neuron_is_all_atom_and_a_noisy_one_is_not():
     card, train = read_card("b1"), PulseTrain((Pulse(0.0, 4e-3, 0.8),), 5e-3)
-    for noise in ("off", "jumps"):
+    for noise in ("off", "random"):
         responses = [
             Response(
                 train,

@@ -14,7 +14,8 @@ from numpy.testing import assert_array_equal
 
 from labbench.errors import CardError
 from labbench.model import PARAMETERS, ModelCard, card_from_dict, read_card, shipped_cards
-from labbench.model.card import parameter_names
+from labbench.model.card import CIRCUITS, parameter_names
+from labbench.model.models import MODELS
 
 
 def as_toml(document: dict) -> str:
@@ -27,20 +28,32 @@ def as_toml(document: dict) -> str:
     return "\n".join(lines)
 
 
+# Values that are possible, but not with any others.
+NOT_ANYHOW = {
+    "r_on_ohm", "r_off_ohm", "compliance_a", "compliance_v", "parallel_capacitance_f", "stages",
+    "source_resistance_ohm", "interstage_output_ohm",
+}  # fmt: skip
+
+
 @st.composite
 def cards(draw) -> ModelCard:
-    circuit = draw(st.sampled_from(["memristor", "neuron"]))
-    names = draw(st.sets(st.sampled_from(parameter_names(circuit))))
+    circuit = draw(st.sampled_from(CIRCUITS))
+    model = draw(st.sampled_from(sorted(MODELS)))
+    names = draw(st.sets(st.sampled_from(parameter_names(circuit, model))))
     values = {
         name: draw(st.floats(spec.lower, min(spec.upper, 1e30)))
         for name, spec in PARAMETERS.items()
-        if name in names - {"r_on_ohm", "r_off_ohm"}
+        if name in names - NOT_ANYHOW
     }
+    if "stages" in names:
+        values["stages"] = float(draw(st.integers(1, 9)))
     fitted = sorted(draw(st.sets(st.sampled_from(sorted(PARAMETERS)), max_size=3)))
     plain = st.text("abc xyz-_09", max_size=10)
     return ModelCard(
         name=draw(plain),
+        model=model,
         circuit=circuit,
+        polarity=draw(st.sampled_from(["", *MODELS[model].polarities])),
         drive=draw(st.sampled_from(["voltage", "current"]))
         if circuit == "memristor"
         else "voltage",
@@ -48,6 +61,7 @@ def cards(draw) -> ModelCard:
         stderr={name: draw(st.floats(0.0, 1e30)) for name in fitted},
         covariance=np.diag(np.arange(1.0, len(fitted) + 1)) if fitted else None,
         source=draw(plain),
+        assumed=tuple(sorted(values)[:2]),
     )
 
 
@@ -75,23 +89,82 @@ def test_shipped_cards_are_there():
 def test_what_is_missing_takes_its_default():
     card = card_from_dict({"parameters": {"alpha": 0.02}})
     assert card["alpha"] == 0.02
-    others = {name: PARAMETERS[name].default for name in card.values if name != "alpha"}
+    defaults = MODELS["bench"].defaults
+    others = {
+        name: defaults.get(name, PARAMETERS[name].default)
+        for name in card.values
+        if name != "alpha"
+    }
     assert {name: card[name] for name in others} == others
 
 
-def test_defaults_are_card_b1():
-    assert dict(read_card("b1").values) == dict(ModelCard(circuit="neuron").values)
+@pytest.mark.parametrize(
+    ("name", "model"), [("b1", "bench"), ("t1", "ne-si-2025"), ("ref", "ref-2026")]
+)
+def test_defaults_of_a_model_are_its_card(name: str, model: str):
+    card = read_card(name)
+    assert card.model == model
+    known = MODELS[model].defaults
+    assert {key: card[key] for key in known} == dict(known)
+
+
+def test_a_parameter_that_a_model_does_not_have_does_nothing():
+    assert read_card("b1")["noise_interval_s"] == 0.0
+    assert read_card("b1")["current_clip_a"] == inf
+    with pytest.raises(CardError, match="theta_per_v_s"):
+        ModelCard(values={"theta_per_v_s": 1.0})
 
 
 @pytest.mark.parametrize("value", [nan, inf, -inf, -1.0])
 @pytest.mark.parametrize("name", [n for n in PARAMETERS if n != "threshold_voltage_v"])
 def test_impossible_values_are_refused(name: str, value: float):
-    circuit = "memristor" if PARAMETERS[name].section == "fixture" else "neuron"
-    if value == PARAMETERS[name].default == inf:
-        assert ModelCard(circuit=circuit, values={name: inf})[name] == inf
+    spec = PARAMETERS[name]
+    circuit = "memristor" if spec.section == "fixture" else "chain"
+    model = next((m for m in MODELS.values() if name in m.defaults), MODELS["bench"])
+    if value == spec.default == inf:
+        assert ModelCard(model=model.name, circuit=circuit, values={name: inf})[name] == inf
         return
     with pytest.raises(CardError, match=name):
-        ModelCard(circuit=circuit, values={name: value})
+        ModelCard(model=model.name, circuit=circuit, values={name: value})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"polarity": "negative"}, "'negative'"),
+        ({"model": "ne-si-2025", "polarity": "symmetric"}, "'symmetric'"),
+        ({"values": {"compliance_v": 1.0}}, "limited by compliance_a"),
+        (
+            {"circuit": "memristor", "drive": "current", "values": {"compliance_a": 1.0}},
+            "limited by compliance_v",
+        ),
+        ({"values": {"parallel_capacitance_f": 1e-14, "compliance_a": 1e-6}}, "stiff source"),
+        (
+            {"values": {"parallel_capacitance_f": 1e-14, "source_resistance_ohm": 50.0}},
+            "stiff source",
+        ),
+        (
+            {
+                "circuit": "memristor",
+                "values": {
+                    "series_resistance_ohm": 0.0, "shunt_capacitance_f": 1e-9, "compliance_a": 1e-6,
+                },
+            },
+            "give series_resistance_ohm",
+        ),
+        ({"circuit": "chain", "values": {"stages": 2.5}}, "whole number"),
+        ({"assumed": ("speed",)}, "speed"),
+    ],
+)  # fmt: skip
+def test_values_that_do_not_go_together_are_refused(fields, message):
+    with pytest.raises(CardError, match=message):
+        ModelCard(**fields)
+
+
+@pytest.mark.parametrize("version", [0, 2, "new"])
+def test_a_card_of_a_later_model_is_refused(version):
+    with pytest.raises(CardError, match=f"version {version!r} of model 'bench'"):
+        card_from_dict({"model": "bench", "model_version": version})
 
 
 @pytest.mark.parametrize(

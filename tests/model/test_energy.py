@@ -30,7 +30,7 @@ def assert_balanced(card: ModelCard, stimulus: Stimulus, noise: str = "off") -> 
     assert spent_j == pytest.approx(e["source"], rel=1e-6)
 
 
-@pytest.mark.parametrize("noise", ["off", "jumps", "mean"])
+@pytest.mark.parametrize("noise", ["off", "random", "mean"])
 @pytest.mark.parametrize("stimulus", [EDGES, STEPS, CUT], ids=["edges", "steps", "cut"])
 @pytest.mark.parametrize("parallel_f", [0.0, 50e-15, 10e-12])
 def test_neuron(stimulus: Stimulus, parallel_f: float, noise: str):

@@ -10,6 +10,7 @@ from scipy import stats
 from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model import ModelCard, Solution, advance, read_card, resting, simulate
+from labbench.model.layout import DRAWS
 from labbench.spikes import find_spikes
 from labbench.stimulus import Pulse, PulseTrain, Sweep, Waveform
 
@@ -75,7 +76,7 @@ def test_a_latched_output_spikes_no_more():
 
 
 def test_below_threshold_nothing_fires():
-    for noise in ("off", "mean", "jumps"):
+    for noise in ("off", "mean", "random"):
         made = simulate(B1, Waveform([0.0, 10e-3], [0.4, 0.4], 10e-3), noise=noise)
         assert made.outcome is Outcome.DID_NOT_FIRE
     assert simulate(MEMRISTOR, Sweep([0.05, 0.1], 1e-3)).outcome is Outcome.DID_NOT_FIRE
@@ -165,11 +166,11 @@ def test_pieces_are_one_go(drive, cuts: str):
 
 @pytest.mark.parametrize("trial", range(4))
 def test_pieces_with_jumps_make_the_same_jumps(trial: int):
-    whole = in_pieces(B1, TRAIN, [20e-3], "jumps", trial)[0]
-    pieces = in_pieces(B1, TRAIN, CUTS_S["even"], "jumps", trial)
+    whole = in_pieces(B1, TRAIN, [20e-3], "random", trial)[0]
+    pieces = in_pieces(B1, TRAIN, CUTS_S["even"], "random", trial)
     jumps_s = np.concatenate([piece.event_times_s("jump") for piece in pieces])
     assert jumps_s.size == whole.event_times_s("jump").size > 20
-    assert pieces[-1].state.draws == whole.state.draws == jumps_s.size + 1
+    assert pieces[-1].state.flags[DRAWS] == whole.state.flags[DRAWS] == jumps_s.size + 1
     # Each turn-off amplifies the rounding of the ones before it.
     assert_allclose(jumps_s, whole.event_times_s("jump"), rtol=0, atol=2e-5)
 
@@ -187,7 +188,7 @@ def test_samples_do_not_cost_steps():
 def test_noise_off_is_jumps_of_no_size():
     card = B1.with_values({"eta": 0.0})
     off, none = (
-        simulate(card, TRAIN, noise=noise, rtol=1e-9).solution for noise in ("off", "jumps")
+        simulate(card, TRAIN, noise=noise, rtol=1e-9).solution for noise in ("off", "random")
     )
     assert none.event_times_s("jump").size > 20
     assert_allclose(none.event_times_s("spike"), off.event_times_s("spike"), rtol=0, atol=1e-7)
@@ -196,7 +197,7 @@ def test_noise_off_is_jumps_of_no_size():
 def test_noise_off_is_no_hazard():
     off, none = (
         simulate(B1.with_values({"kappa_per_s": kappa}), TRAIN, noise=noise).solution
-        for kappa, noise in ((2e4, "off"), (0.0, "jumps"))
+        for kappa, noise in ((2e4, "off"), (0.0, "random"))
     )
     assert_allclose(none.event_times_s("spike"), off.event_times_s("spike"), rtol=1e-9)
 
@@ -240,7 +241,7 @@ def test_mean_field_is_the_average_drift_to_first_order():
         made = simulate(fine, STEP, noise=noise, trial=trial, sample_s=end_s).solution
         return float(made.event_times_s("spike")[0])
 
-    latencies_s = np.array([first_spike_s("jumps", trial) for trial in range(60)])
+    latencies_s = np.array([first_spike_s("random", trial) for trial in range(60)])
     error_s = latencies_s.std(ddof=1) / np.sqrt(latencies_s.size)
     mean_s, quiet_s = first_spike_s("mean"), first_spike_s("off")
     assert abs(latencies_s.mean() - mean_s) < 4 * error_s
