@@ -215,7 +215,7 @@ def test_simulate_writes_samples_and_events(cli, tmp_path):
     assert ",spike\n" in events
     code, _, err = cli("simulate", "--card", "b2", "--stimulus", stimulus, "--out", out)
     assert code == 1
-    assert "name a TOML file or one of b1" in one_line(err)
+    assert "name a TOML file or one of 3nm, 65nm, b1" in one_line(err)
 
 
 def wait_for_pulses(db, n):

@@ -58,9 +58,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "sigma2": Parameter("parameters", "1", 0.0, 0.0, inf, "noise of the residue"),
         "sigma3": Parameter("parameters", "1", 0.0, 0.0, inf, "noise of the area"),
         "noise_interval_s": Parameter("parameters", "s", 0.0, 0.0, inf, "noise is held; 0: events"),
-        "current_clip_a": Parameter(
-            "parameters", "A", inf, 0.0, inf, "cut to 0 .. this"
-        ),
+        "current_clip_a": Parameter("parameters", "A", inf, 0.0, inf, "cut to 0 .. this"),
         "parallel_capacitance_f": Parameter("parameters", "F", 0.0, 0.0, inf, "across the device"),
         "compliance_a": Parameter("limits", "A", inf, 1e-21, inf, "limit of a voltage source"),
         "compliance_v": Parameter("limits", "V", inf, 1e-6, inf, "limit of a current source"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import copysign, inf
 
-from labbench.model.compiled import compiled
+from labbench.model.compiled import compiled, inlined
 from labbench.model.equations import filament, slope
 from labbench.model.layout import (
     ALPHA,
@@ -43,36 +43,39 @@ EVENT_NAMES = ("on", "off", "jump", "spike", "latched", "compliance")
 # Changes of branch that are not: growth at its cap, device voltage through zero, a filament that
 # widens (or has narrowed again). COMPLIANCE is both: the source reaches its limit, or leaves it.
 CAP, ZERO, WIDEN = 6, 7, 8
-_LOCATED = (ON, OFF, JUMP, COMPLIANCE, CAP, ZERO, WIDEN)
+N_KINDS = 9
 
 _NEVER = -1.0
 
 
-@compiled
-def guard(kind, y, flags, target, p, k, row):
-    """Return one guard at a state whose slopes stand in a row of `k`."""
-    if kind == ON:
-        return _NEVER if flags[SLIDING] else 0.5 * p[ALPHA] ** 2 - y[Q]
-    if kind == OFF:
-        return -k[row, NET] if flags[SLIDING] and not flags[WIDENED] else _NEVER
-    if kind == JUMP:
-        return y[HAZARD] - target
-    if kind == COMPLIANCE:
-        if p[LIMIT] == inf:
-            return _NEVER
-        return -k[row, OVER_LIMIT] if flags[LIMITED] else k[row, OVER_LIMIT]
-    if kind == CAP:
-        if p[RATE_MAX] == inf:
-            return _NEVER
-        return -k[row, OVER_CAP] if flags[CAPPED] else k[row, OVER_CAP]
+@inlined
+def set_guards(y, flags, target, p, k, row, g):
+    """Fill `g` (9,) with all guards, by kind, at a state whose slopes stand in a row of `k`.
+
+    Returns
+    -------
+    bool
+        Whether any is positive.
+    """
     v = k[row, DEVICE_V]
-    if kind == ZERO:
-        return v if flags[REVERSE] else -v
-    if not (p[HAS_AREA] and flags[SLIDING]):
-        return _NEVER
-    if flags[WIDENED]:
-        return 1.0 - y[AREA]
-    return p[THETA] * (abs(v) if p[SYMMETRIC] else max(v, 0.0)) - p[GAMMA3]
+    g[ON] = g[OFF] = g[SPIKE] = g[LATCHED] = g[COMPLIANCE] = g[CAP] = g[WIDEN] = _NEVER
+    if not flags[SLIDING]:
+        g[ON] = 0.5 * p[ALPHA] * p[ALPHA] - y[Q]
+    elif not flags[WIDENED]:
+        g[OFF] = -k[row, NET]
+    g[JUMP] = y[HAZARD] - target
+    if p[LIMIT] < inf:
+        g[COMPLIANCE] = -k[row, OVER_LIMIT] if flags[LIMITED] else k[row, OVER_LIMIT]
+    if p[RATE_MAX] < inf:
+        g[CAP] = -k[row, OVER_CAP] if flags[CAPPED] else k[row, OVER_CAP]
+    g[ZERO] = v if flags[REVERSE] else -v
+    if p[HAS_AREA] and flags[SLIDING]:
+        if flags[WIDENED]:
+            g[WIDEN] = 1.0 - y[AREA]
+        else:
+            g[WIDEN] = p[THETA] * (abs(v) if p[SYMMETRIC] else max(v, 0.0)) - p[GAMMA3]
+    happened = g[ON] > 0.0 or g[OFF] > 0.0 or g[JUMP] > 0.0 or g[ZERO] > 0.0
+    return happened or g[COMPLIANCE] > 0.0 or g[CAP] > 0.0 or g[WIDEN] > 0.0
 
 
 @compiled
@@ -96,26 +99,31 @@ def change(kind, y, flags, p):
 
 
 @compiled
-def first_event(y, y_new, u, du, h, flags, target, p, k, dense, at):
+def first_event(y, y_new, u, du, h, flags, target, p, k, dense, room):
     """Return (kind, fraction of the step) of the first event inside the last step.
 
     Kind -1 if there is none; fraction 1 if a guard was positive from the beginning. The root is
-    sought on the interpolant, by false position with the Illinois weighting. `at` (8,) is room
-    for a state, row 1 of `k` for slopes: neither error nor interpolant need it.
+    sought on the interpolant, by false position with the Illinois weighting.
+
+    Parameters
+    ----------
+    room : (4, 9) float64 array
+        For the guards at both ends, and a state in between and its guards.
     """
     found, first = -1, 2.0
-    for kind in _LOCATED:
-        g_high = guard(kind, y_new, flags, target, p, k, 6)
+    set_guards(y, flags, target, p, k, 0, room[0])
+    set_guards(y_new, flags, target, p, k, 6, room[1])
+    for kind in range(N_KINDS):
+        g_low, g_high = room[0, kind], room[1, kind]
         if not g_high > 0.0:
             continue
-        g_low = guard(kind, y, flags, target, p, k, 0)
         theta = 1.0
         if g_low < 0.0:
             low, high, side = 0.0, 1.0, 0
             for _ in range(60):
                 before = theta
                 theta = low + (high - low) * g_low / (g_low - g_high)
-                g = _inside(kind, y, u, du, h, flags, target, p, k, dense, theta, at)
+                g = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room)
                 if g > 0.0:
                     high, g_high = theta, g
                     if side > 0:
@@ -134,31 +142,37 @@ def first_event(y, y_new, u, du, h, flags, target, p, k, dense, at):
 
 
 @compiled
-def _inside(kind, y, u, du, h, flags, target, p, k, dense, theta, at):
-    """Return one guard on the interpolant at a fraction of the step."""
+def _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room):
+    """Return one guard on the interpolant at a fraction of the step.
+
+    The slopes there take row 1 of `k`, which neither error nor interpolant need.
+    """
+    state = room[2]
     for j in range(N_FEEDBACK + 1):
-        at[j] = inside(y, dense, theta, j)
-    if kind not in (ON, JUMP):
-        slope(at[Q], at[R], at[V], at[AREA], u + du * h * theta, du, flags, p, k, 1)
-    return guard(kind, at, flags, target, p, k, 1)
+        state[j] = inside(y, dense, theta, j)
+    slope(state[Q], state[R], state[V], state[AREA], u + du * h * theta, du, flags, p, k, 1)
+    set_guards(state, flags, target, p, k, 1, room[3])
+    return room[3, kind]
 
 
 @compiled
-def step_to(kind, theta, y, u, du, h, flags, target, p, k, dense, y_new, at):
+def step_to(kind, theta, y, u, du, h, flags, target, p, k, dense, y_new, room):
     """Repeat the step up to an event, until it ends on it; return its length.
 
     The interpolant is less exact than the step. Newton's method, with the slope of the guard on
     the interpolant; a kink is no jump of the slopes, so there one try is enough.
     """
     length = theta * h
-    before = _inside(kind, y, u, du, h, flags, target, p, k, dense, max(theta - 1e-3, 0.0), at)
-    after = _inside(kind, y, u, du, h, flags, target, p, k, dense, theta + 1e-3, at)
-    climb = (after - before) / ((theta + 1e-3 - max(theta - 1e-3, 0.0)) * h)
+    low, high = max(theta - 1e-3, 0.0), theta + 1e-3
+    before = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, low, room)
+    after = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, high, room)
+    climb = (after - before) / ((high - low) * h)
     for _ in range(8):
         step(y, u, du, length, flags, p, k, y_new)
-        if kind not in (ON, OFF, JUMP) or not climb > 0.0:
+        if kind > JUMP or not climb > 0.0:
             break
-        change_s = -guard(kind, y_new, flags, target, p, k, 6) / climb
+        set_guards(y_new, flags, target, p, k, 6, room[1])
+        change_s = -room[1, kind] / climb
         if abs(change_s) <= 1e-9 * h or not 0.0 < length + change_s <= 1.5 * h:
             break
         length += change_s

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from labbench.errors import CardError, StimulusError
 from labbench.model.card import ModelCard
+from labbench.model.compiled import compiled
 from labbench.model.constants import pack
 from labbench.model.kernel import BUFFER_FULL, DONE, integrate
 from labbench.model.layout import (
@@ -88,7 +89,7 @@ def advance(
     *,
     noise: str = "random",
     loading: Loading | None = None,
-    rtol: float = 1e-5,
+    rtol: float = 1e-6,
     max_steps: int = 10_000_000,
     is_dense: bool = False,
 ) -> Solution:
@@ -124,7 +125,7 @@ def advance(
         If times run backwards or are not finite, or there is no such noise.
     """
     corner_s, level, sample_s = (
-        np.asarray(a, dtype=np.float64) for a in (corner_s, level, sample_s)
+        np.ascontiguousarray(a, dtype=np.float64) for a in (corner_s, level, sample_s)
     )
     _check_times(state, corner_s, level, sample_s)
     p = pack(card, noise)
@@ -165,14 +166,36 @@ def threshold_v(card: ModelCard) -> float:
     return inf if card.circuit == "memristor" else SPIKE_GATE_V
 
 
+@compiled
+def _is_ascending(values):
+    """Return whether values are finite and never decrease."""
+    before = -inf
+    for value in values:
+        if not before <= value < inf:
+            return False
+        before = value
+    return values.size > 0 and values[0] > -inf
+
+
+@compiled
+def _is_finite(values):
+    """Return whether there are values, all of them finite; in one pass and without a copy."""
+    for value in values:
+        if not -inf < value < inf:
+            return False
+    return values.size > 0
+
+
 def _check_times(
     state: DeviceState, corner_s: FloatArray, level: FloatArray, sample_s: FloatArray
 ) -> None:
-    for what, values in (("corner times", corner_s), ("levels", level), ("samples", sample_s)):
-        if not values.size or not np.isfinite(values).all():
+    if corner_s.shape != level.shape:
+        raise StimulusError(f"A source has {corner_s.size} corner times, but {level.size} levels.")
+    for what, values in (("corner times", corner_s), ("samples", sample_s), ("levels", level)):
+        if not (_is_finite(values) if values is level else _is_ascending(values)):
+            if _is_finite(values):
+                raise StimulusError("Corner and sample times never decrease.")
             raise StimulusError(f"An integration needs finite {what}, at least one.")
-    if np.any(np.diff(corner_s) < 0) or np.any(np.diff(sample_s) < 0):
-        raise StimulusError("Corner and sample times never decrease.")
     if sample_s[0] < state.time_s:
         raise StimulusError(
             f"The device stands at {state.time_s} s; it cannot be sampled at {sample_s[0]} s."

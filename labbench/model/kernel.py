@@ -7,17 +7,18 @@ continuous; noise that is held over intervals makes corners of its own.
 
 from __future__ import annotations
 
-from math import floor, inf
+from math import floor, inf, sqrt
 
 import numpy as np
 
-from labbench.model.compiled import compiled, inlined
+from labbench.model.compiled import compiled
 from labbench.model.equations import filament, work
 from labbench.model.guards import (
     CAP,
     COMPLIANCE,
     JUMP,
     LATCHED,
+    N_KINDS,
     OFF,
     SPIKE,
     WIDEN,
@@ -25,8 +26,8 @@ from labbench.model.guards import (
     change,
     closing_s,
     first_event,
-    guard,
     jump,
+    set_guards,
     step_to,
 )  # fmt: skip
 from labbench.model.layout import (
@@ -35,49 +36,39 @@ from labbench.model.layout import (
     ALPHA,
     ARMED,
     C_PARALLEL,
-    CAPPED,
     CIRCUIT,
-    DEVICE_V,
     DRAWS,
     E_SOURCE,
     ETA,
     GAMMA1,
     GAMMA2,
     GAMMA3,
-    HAS_AREA,
     HAZARD,
     HELD,
     HELD_INTERVAL,
     INTERVAL,
     LATCH_S,
     LATCH_SAID,
-    LIMIT,
     LIMITED,
     N_FEEDBACK,
     N_SLOPES,
     N_STATES,
-    NET,
     NEURON,
     NOISE,
     NOISE_ADD,
     NOISE_JUMPS,
     NOISE_RATES,
     NOISE_SHRINK,
-    OVER_CAP,
-    OVER_LIMIT,
     PER_C,
     PER_LAMBDA,
     R_HRS,
     R_ON,
-    RATE_MAX,
-    REVERSE,
     SHRINK,
     SLIDING,
     SOURCE,
     SPIKE_TIME,
     TARGET,
     TIME,
-    WIDENED,
     Q,
     R,
     V,
@@ -140,12 +131,13 @@ def integrate(
     p = p_card.copy()
     k = np.zeros((7, N_SLOPES))
     inner = np.empty((4, N_FEEDBACK + 1))
-    y_new, room = np.empty(N_STATES), np.empty(N_STATES)
+    y_new, room = np.empty(N_STATES), np.empty((4, N_KINDS))
     t, end = clock[TIME], sample_s[-1]
     q_low = 0.5 * p[ALPHA] ** 2
     n_events = n_steps = n_dense = j_sample = 0
     while j_sample < sample_s.size and sample_s[j_sample] <= t:
-        samples[j_sample, :] = y[:N_FEEDBACK]
+        for j in range(N_FEEDBACK):
+            samples[j_sample, j] = y[j]
         j_sample += 1
     y[Q] = work(y[Q], y[R], p)
     if p[NOISE] >= NOISE_SHRINK and clock[HELD_INTERVAL] > -inf:
@@ -167,7 +159,7 @@ def integrate(
         _couple(y, clock[SOURCE], u_start, p)
         if flags[ARMED] and before_v < threshold_v <= y[V]:
             n_events = _spike(t, event_s, event_kind, n_events, flags, clock)
-        n_events = _settle(t, y, u_start, du, flags, p, k, event_s, event_kind, n_events)
+        n_events = _settle(t, y, u_start, du, flags, p, k, room[0], event_s, event_kind, n_events)
         h = _first_step(y, k, rtol, q_low)
         may_grow, gone = True, inf
         while t < t_next:
@@ -203,7 +195,7 @@ def integrate(
             h = max(h, trial * growth) if trial < h and growth >= 1.0 else trial * growth
             has_inner = False
             kind = -1
-            if _any_event(y_new, flags, target, p, k):
+            if set_guards(y_new, flags, target, p, k, 6, room[0]):
                 interpolant(y, y_new, k, trial, inner)
                 kind, theta = first_event(y, y_new, u, du, trial, flags, target, p, k, inner, room)
                 if theta < 1.0:
@@ -231,8 +223,10 @@ def integrate(
                 break
             if dense_s.size and has_inner:
                 dense_s[n_dense] = t
-                dense[n_dense, 0, :] = y[:N_FEEDBACK]
-                dense[n_dense, 1:, :] = inner[:, :N_FEEDBACK]
+                for j in range(N_FEEDBACK):
+                    dense[n_dense, 0, j] = y[j]
+                    for i in range(4):
+                        dense[n_dense, 1 + i, j] = inner[i, j]
                 n_dense += 1
             if not flags[ARMED] and not flags[LATCH_SAID]:
                 latched_s = clock[SPIKE_TIME] + p[LATCH_S]
@@ -245,7 +239,8 @@ def integrate(
                 n_events = _spike(at_s, event_s, event_kind, n_events, flags, clock)
             elif y_new[V] < REARM * threshold_v:
                 flags[ARMED] = 1
-            y[:] = y_new
+            for j in range(N_STATES):
+                y[j] = y_new[j]
             t = t_new
             if kind >= 0:
                 u = u_start + du * (t - t_start)
@@ -260,14 +255,17 @@ def integrate(
                 else:
                     change(kind, y, flags, p)
                 if kind <= JUMP:
-                    n_events = _settle(t, y, u, du, flags, p, k, event_s, event_kind, n_events)
+                    n_events = _settle(
+                        t, y, u, du, flags, p, k, room[0], event_s, event_kind, n_events
+                    )
                     first = _first_step(y, k, rtol, q_low)
                     h = min(first, 0.05 * h) if kind == OFF else first
                     gone = inf
                 else:
                     restart(y, u, du, flags, p, k)
             else:
-                k[0, :] = k[6]
+                for j in range(N_SLOPES):
+                    k[0, j] = k[6, j]
             if stop_at >= 0 and n_events > 0 and event_kind[n_events - 1] == stop_at:
                 status = STOPPED
                 break
@@ -284,7 +282,7 @@ def integrate(
 @compiled
 def _stretch(t, end, corner_s, level):
     """Return the end of the stretch of a linear source that begins at t, its level and slope."""
-    corner = np.searchsorted(corner_s, t, side="right")
+    corner = _after(corner_s, t)
     t_next = min(corner_s[corner], end) if corner < corner_s.size else end
     if corner == 0:
         return t_next, level[0], 0.0
@@ -295,10 +293,26 @@ def _stretch(t, end, corner_s, level):
 
 
 @compiled
+def _after(corner_s, t):
+    """Return the first place behind all corners up to t; numpy's own takes seconds to compile."""
+    low, high = 0, corner_s.size
+    while low < high:
+        middle = (low + high) // 2
+        if corner_s[middle] <= t:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
 def _before(t, corner_s, level, u):
     """Return the level just before t, where `u` is that of the stretch that ends there."""
-    left = np.searchsorted(corner_s, t, side="left")
-    return level[left] if left < np.searchsorted(corner_s, t, side="right") else u
+    first = _after(corner_s, t)
+    while first > 0 and corner_s[first - 1] == t:
+        first -= 1
+        u = level[first]
+    return u
 
 
 @compiled
@@ -316,7 +330,7 @@ def _hold_noise(t, t_next, u, y, flags, clock, k, key, p_card, p):
         elif law == NOISE_ADD:
             p[ADD_F] = p[ADD_R] = 0.0
             restart(y, u, 0.0, flags, p, k)
-            growth = -k[0, Q] / np.sqrt(2.0 * max(y[Q], 1e-300)) - k[0, R]
+            growth = -k[0, Q] / sqrt(2.0 * max(y[Q], 1e-300)) - k[0, R]
             hold_kicks(growth, k[0, R], key, interval, p)
         else:
             hold_rates(f, y[R], key, interval, p_card, p)
@@ -324,21 +338,22 @@ def _hold_noise(t, t_next, u, y, flags, clock, k, key, p_card, p):
 
 
 @compiled
-def _settle(t, y, u, du, flags, p, k, event_s, event_kind, n_events):
+def _settle(t, y, u, du, flags, p, k, g, event_s, event_kind, n_events):
     """Bring the branches in line with a state that did not come to them continuously."""
-    restart(y, u, du, flags, p, k)
-    for _ in range(3):
-        settled = True
-        for kind in (COMPLIANCE, ZERO, CAP, WIDEN, OFF):
-            if guard(kind, y, flags, inf, p, k, 0) > 0.0:
-                settled = False
-                if kind == OFF or (kind == COMPLIANCE and not flags[LIMITED]):
-                    event_s[n_events], event_kind[n_events] = t, kind
-                    n_events += 1
-                change(kind, y, flags, p)
-                restart(y, u, du, flags, p, k)
-        if settled:
+    for _ in range(4):
+        restart(y, u, du, flags, p, k)
+        set_guards(y, flags, inf, p, k, 0, g)
+        kind = -1
+        for one in (COMPLIANCE, ZERO, CAP, WIDEN, OFF):
+            if g[one] > 0.0:
+                kind = one
+                break
+        if kind < 0:
             break
+        if kind == OFF or (kind == COMPLIANCE and not flags[LIMITED]):
+            event_s[n_events], event_kind[n_events] = t, kind
+            n_events += 1
+        change(kind, y, flags, p)
     return n_events
 
 
@@ -349,23 +364,6 @@ def _first_step(y, k, rtol, q_low):
     for j in range(N_FEEDBACK):
         fastest = max(fastest, abs(k[0, j]) / weight(y, j, q_low))
     return rtol**0.2 / fastest
-
-
-@inlined
-def _any_event(y_new, flags, target, p, k):
-    """Return whether any guard is positive at the end of the step, as `guards.guard` has them."""
-    if flags[SLIDING]:
-        if p[HAS_AREA] and guard(WIDEN, y_new, flags, target, p, k, 6) > 0.0:
-            return True
-        if k[6, NET] < 0.0 and not flags[WIDENED]:
-            return True
-    elif y_new[Q] < 0.5 * p[ALPHA] * p[ALPHA]:
-        return True
-    if y_new[HAZARD] > target or (k[6, DEVICE_V] < 0.0) != (flags[REVERSE] == 1):
-        return True
-    if p[LIMIT] < inf and (k[6, OVER_LIMIT] > 0.0) != (flags[LIMITED] == 1):
-        return True
-    return p[RATE_MAX] < inf and (k[6, OVER_CAP] > 0.0) != (flags[CAPPED] == 1)
 
 
 @compiled

@@ -50,7 +50,7 @@ def simulate(
     start_s: float = 0.0,
     sample_s: FloatArray | None = None,
     loading: Loading | None = None,
-    rtol: float = 1e-5,
+    rtol: float = 1e-6,
 ) -> Simulation:
     """Play one stimulus to a device at rest and record what a bench would see, and more.
 

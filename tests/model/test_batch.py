@@ -14,7 +14,7 @@ STEP = Waveform([0.0, 1e-6, 5e-3], [0.0, 0.7, 0.7], duration_s=5e-3)
 
 
 def test_a_batch_is_its_trials():
-    batch = first_spikes_s(B1, STEP, 20, seed=3, first_trial=5, rtol=1e-5)
+    batch = first_spikes_s(B1, STEP, 20, seed=3, first_trial=5, rtol=1e-6)
     for i, at_s in enumerate(batch):
         made = simulate(B1, STEP, seed=3, trial=5 + i, interval_s=1e-3).solution
         alone = made.event_times_s("spike")
