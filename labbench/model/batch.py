@@ -1,32 +1,25 @@
-"""Many trials of one stimulus at once: first-spike latencies on all cores.
+"""Many trials at once, on all cores: the stimuli of a whole plan, each repeated.
 
 Each trial has its own random stream, so the result is the same for any number of threads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, prange
 from numpy.typing import NDArray
 
 from labbench.errors import StimulusError
 from labbench.model.card import ModelCard
+from labbench.model.compiled import compiled, parallel
 from labbench.model.constants import pack
-from labbench.model.guards import SPIKE
-from labbench.model.integration import threshold_v
-from labbench.model.kernel import BUFFER_FULL, STOPPED, integrate
-from labbench.model.layout import (
-    AREA,
-    ARMED,
-    DRAWS,
-    HELD_INTERVAL,
-    N_CLOCK,
-    N_FEEDBACK,
-    N_FLAGS,
-    N_STATES,
-    SPIKE_TIME,
-    TARGET,
-)  # fmt: skip
+from labbench.model.guards import EVENT_NAMES, SPIKE
+from labbench.model.integration import check_course, resting, threshold_v
+from labbench.model.kernel import BUFFER_FULL, DONE, TOO_MANY_STEPS, integrate
+from labbench.model.layout import N_FEEDBACK, TARGET
 from labbench.model.random import exponential, stream_key
 from labbench.model.simulation import closed
 from labbench.stimulus import Stimulus
@@ -36,31 +29,200 @@ FloatArray = NDArray[np.float64]
 MAX_STEPS = 10_000_000
 
 
-# Parallel only: a serial and a parallel compile of one function would share a cache entry.
-@njit(cache=True, error_model="numpy", parallel=True)
-def _first_spikes(p, seed, device, first_trial, corner_s, level, end_s, threshold, rtol, out):
-    for i in prange(out.size):
-        key = stream_key(seed, device, first_trial + i)
-        end = np.full(1, end_s)
-        samples = np.empty((1, N_FEEDBACK))
-        capacity = 64
-        out[i] = np.nan
-        while True:
-            event_s, event_kind = np.empty(capacity), np.empty(capacity, np.int64)
-            y, flags, clock = np.zeros(N_STATES), np.zeros(N_FLAGS, np.int64), np.zeros(N_CLOCK)
-            y[AREA] = 1.0
-            flags[ARMED] = flags[DRAWS] = 1
-            clock[TARGET] = exponential(key, 0)
-            clock[SPIKE_TIME] = clock[HELD_INTERVAL] = -np.inf
-            status, n_events, _, _ = integrate(
-                p, y, flags, clock, key, corner_s, level, end, samples, event_s, event_kind,
-                np.empty(0), np.empty((0, 5, N_FEEDBACK)), threshold, rtol, MAX_STEPS, SPIKE,
-            )  # fmt: skip
-            if status != BUFFER_FULL:
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One stimulus to one card, from rest, repeated with random streams of their own.
+
+    Attributes
+    ----------
+    card : ModelCard
+    corner_s, level : (k,) float64 arrays
+        The source, as `advance` takes it.
+    sample_s : (n,) float64 array
+        Ascending times from zero on; the last one ends each trial.
+    repeats : int
+    device, first_trial : int
+        Trial i has the stream of `resting` for `device` and ``first_trial + i``.
+    stop_at : str
+        Name of the event that ends a trial, none if empty.
+    stop_from_s : float
+        From when on it does.
+    """
+
+    card: ModelCard
+    corner_s: FloatArray
+    level: FloatArray
+    sample_s: FloatArray
+    repeats: int = 1
+    device: int = 0
+    first_trial: int = 0
+    stop_at: str = ""
+    stop_from_s: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What came of the trials of one job.
+
+    Attributes
+    ----------
+    samples : (repeats, n, 4) float64 array
+        Filament, residue, node voltage, area; NaN after a trial's end.
+    event_s : (repeats, e) float64 array
+        Times of all events, NaN after the last one of each trial.
+    event_kind : (repeats, e) int64 array
+        Places in `guards.EVENT_NAMES`, -1 after the last one.
+    has_converged : (repeats,) bool array
+    """
+
+    samples: FloatArray
+    event_s: FloatArray
+    event_kind: NDArray[np.int64]
+    has_converged: NDArray[np.bool_]
+
+    def first_s(self, kind: str, from_s: float = 0.0) -> FloatArray:
+        """Return the time of the first event of a kind from some time on, NaN if none, (repeats,).
+
+        Trials that did not converge have none either; see `has_converged`.
+        """
+        times_s = np.full(len(self.event_s), np.nan)
+        _first(self.event_s, self.event_kind, EVENT_NAMES.index(kind), from_s, times_s)
+        times_s[~self.has_converged] = np.nan
+        return times_s
+
+
+@compiled
+def _first(event_s, event_kind, kind, from_s, first_s):
+    """Fill the first time of a kind of event in each row."""
+    for i in range(first_s.size):
+        for j in range(event_s.shape[1]):
+            if event_kind[i, j] == kind and event_s[i, j] >= from_s:
+                first_s[i] = event_s[i, j]
                 break
-            capacity *= 8
-        if status == STOPPED:
-            out[i] = event_s[n_events - 1]
+
+
+@parallel
+def _play(
+    order, job, trial, p, device, threshold, stop_at, stop_from_s, corner_s, level, corners,
+    sample_s, times, first_sample, first_event, y_rest, flags_rest, clock_rest, seed, rtol, samples,
+    event_s, event_kind, status,
+):  # fmt: skip
+    """Integrate the trials named in `order`, each with the arrays of its job."""
+    for i in prange(order.size):
+        t = order[i]
+        j = job[t]
+        key = stream_key(seed, device[j], trial[t])
+        y, flags, clock = y_rest.copy(), flags_rest.copy(), clock_rest.copy()
+        clock[TARGET] = exponential(key, 0)
+        status[t], n_events, _, _ = integrate(
+            p[j], y, flags, clock, key,
+            corner_s[corners[j] : corners[j + 1]], level[corners[j] : corners[j + 1]],
+            sample_s[times[j] : times[j + 1]], samples[first_sample[t] : first_sample[t + 1]],
+            event_s[first_event[t] : first_event[t + 1]],
+            event_kind[first_event[t] : first_event[t + 1]],
+            np.empty(0), np.empty((0, 5, N_FEEDBACK)), threshold[j], rtol, MAX_STEPS, stop_at[j],
+            stop_from_s[j],
+        )  # fmt: skip
+        for e in range(first_event[t] + n_events, first_event[t + 1]):
+            event_s[e] = np.nan
+            event_kind[e] = -1
+
+
+def _room(card: ModelCard, duration_s: float, stop_at: str) -> int:
+    """Return how many events a trial is given room for: a jump and a closing for each."""
+    if stop_at:
+        return 64
+    return 64 + int(min(card["kappa_per_s"] * duration_s, 4096))
+
+
+def play(
+    jobs: Sequence[Job], *, seed: int = 0, noise: str = "random", rtol: float = 1e-4
+) -> tuple[Played, ...]:
+    """Play jobs from rest, all their trials on all cores.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    seed : int
+    noise : {"random", "mean", "off"}
+    rtol : float
+        Looser than for a record: random trials scatter far more than a step errs.
+
+    Returns
+    -------
+    tuple of Played
+        One a job.
+
+    Raises
+    ------
+    StimulusError
+        If a job's times run backwards or are not finite, or there is no such event or noise.
+    """
+    for one in jobs:
+        check_course(0.0, one.corner_s, one.level, one.sample_s)
+        if one.repeats < 0 or (one.stop_at and one.stop_at not in EVENT_NAMES):
+            raise StimulusError(
+                f"A job has repeats from 0 and stops at one of {', '.join(EVENT_NAMES)}: got "
+                f"{one.repeats} and {one.stop_at!r}."
+            )
+    if not jobs:
+        return ()
+    rooms = [_room(one.card, one.sample_s[-1], one.stop_at) for one in jobs]
+    played = list(_play_in(jobs, rooms, seed, noise, rtol))
+    while crowded := [j for j, one in enumerate(played) if one is None]:
+        # A longer stretch of memory, from the beginning: the same steps, the same numbers.
+        rooms = [8 * room for room in rooms]
+        again = _play_in([jobs[j] for j in crowded], [rooms[j] for j in crowded], seed, noise, rtol)
+        for j, one in zip(crowded, again, strict=True):
+            played[j] = one
+    return tuple(one for one in played if one is not None)
+
+
+def _play_in(
+    jobs: Sequence[Job], rooms: Sequence[int], seed: int, noise: str, rtol: float
+) -> Iterator[Played | None]:
+    """Play all jobs with room for so many events a trial; None for a job that needs more."""
+    repeats = np.array([one.repeats for one in jobs])
+    job = np.repeat(np.arange(len(jobs)), repeats)
+    sizes = np.array([one.sample_s.size for one in jobs])
+    first_sample = np.r_[0, np.cumsum(sizes[job])]
+    first_event = np.r_[0, np.cumsum(np.array(rooms)[job])]
+    packed = {id(one.card): pack(one.card, noise) for one in jobs}
+    rest = resting(jobs[0].card, seed)
+    samples = np.full((first_sample[-1], N_FEEDBACK), np.nan)
+    event_s, event_kind = np.empty(first_event[-1]), np.empty(first_event[-1], np.int64)
+    status = np.full(job.size, DONE)
+    _play(
+        # Every thread takes one stretch of the list: deal, so that each gets some of every job.
+        np.argsort(np.arange(job.size) % get_num_threads(), kind="stable"),
+        job,
+        np.concatenate([one.first_trial + np.arange(one.repeats) for one in jobs]),
+        np.array([packed[id(one.card)] for one in jobs]),
+        np.array([one.device for one in jobs]),
+        np.array([threshold_v(one.card) for one in jobs]),
+        np.array([EVENT_NAMES.index(one.stop_at) if one.stop_at else -1 for one in jobs]),
+        np.array([one.stop_from_s for one in jobs], np.float64),
+        np.concatenate([one.corner_s for one in jobs]),
+        np.concatenate([one.level for one in jobs]),
+        np.r_[0, np.cumsum([one.corner_s.size for one in jobs])],
+        np.concatenate([one.sample_s for one in jobs]),
+        np.r_[0, np.cumsum(sizes)],
+        first_sample, first_event, rest.y, rest.flags, rest.clock, seed, rtol, samples, event_s,
+        event_kind, status,
+    )  # fmt: skip
+    end = 0
+    for n, size, room in zip(repeats.tolist(), sizes.tolist(), rooms, strict=True):
+        begin, end = end, end + n
+        if (status[begin:end] == BUFFER_FULL).any():
+            yield None
+            continue
+        events = slice(first_event[begin], first_event[end])
+        yield Played(
+            samples=samples[first_sample[begin] : first_sample[end]].reshape(n, size, N_FEEDBACK),
+            event_s=event_s[events].reshape(n, room),
+            event_kind=event_kind[events].reshape(n, room),
+            has_converged=status[begin:end] != TOO_MANY_STEPS,
+        )
 
 
 def first_spikes_s(
@@ -86,7 +248,6 @@ def first_spikes_s(
         Name the random streams: trial i is the one `simulate` plays as ``first_trial + i``.
     noise : {"random", "mean", "off"}
     rtol : float
-        Looser than for a record: random trials scatter far more than a step errs.
 
     Returns
     -------
@@ -98,9 +259,8 @@ def first_spikes_s(
             f"First spikes need a neuron and a number of trials: got a {card.circuit} and {trials}."
         )
     corner_s, level = closed(*stimulus.breakpoints())
-    out = np.empty(trials)
-    _first_spikes(
-        pack(card, noise), seed, device, first_trial, corner_s, level, stimulus.duration_s,
-        threshold_v(card), rtol, out,
+    job = Job(
+        card, corner_s, level, np.array([stimulus.duration_s]), trials, device, first_trial,
+        stop_at=EVENT_NAMES[SPIKE],
     )  # fmt: skip
-    return out
+    return play([job], seed=seed, noise=noise, rtol=rtol)[0].first_s("spike")

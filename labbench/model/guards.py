@@ -145,8 +145,12 @@ def first_event(y, y_new, u, du, h, flags, target, p, k, dense, room):
 def _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room):
     """Return one guard on the interpolant at a fraction of the step.
 
-    The slopes there take row 1 of `k`, which neither error nor interpolant need.
+    Where it needs slopes, they take row 1 of `k`, which neither error nor interpolant need.
     """
+    if kind == ON:
+        return 0.5 * p[ALPHA] * p[ALPHA] - inside(y, dense, theta, Q)
+    if kind == JUMP:
+        return inside(y, dense, theta, HAZARD) - target
     state = room[2]
     for j in range(N_FEEDBACK + 1):
         state[j] = inside(y, dense, theta, j)
@@ -156,24 +160,30 @@ def _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room):
 
 
 @compiled
-def step_to(kind, theta, y, u, du, h, flags, target, p, k, dense, y_new, room):
+def step_to(kind, theta, y, u, du, h, flags, target, p, k, dense, y_new, rtol, room):
     """Repeat the step up to an event, until it ends on it; return its length.
 
-    The interpolant is less exact than the step. Newton's method, with the slope of the guard on
-    the interpolant; a kink is no jump of the slopes, so there one try is enough.
+    The interpolant is less exact than the step, so Newton's method goes on with steps, until the
+    event is sharper than the step is exact. A kink is no jump of the slopes: one try is enough.
     """
     length = theta * h
-    low, high = max(theta - 1e-3, 0.0), theta + 1e-3
-    before = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, low, room)
-    after = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, high, room)
-    climb = (after - before) / ((high - low) * h)
+    climb = 0.0
+    if kind == OFF:
+        low, high = max(theta - 1e-3, 0.0), theta + 1e-3
+        before = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, low, room)
+        after = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, high, room)
+        climb = (after - before) / ((high - low) * h)
     for _ in range(8):
         step(y, u, du, length, flags, p, k, y_new)
-        if kind > JUMP or not climb > 0.0:
+        if kind > JUMP:
             break
+        if kind == ON:
+            climb = -k[6, Q]
+        elif kind == JUMP:
+            climb = k[6, HAZARD]
         set_guards(y_new, flags, target, p, k, 6, room[1])
-        change_s = -room[1, kind] / climb
-        if abs(change_s) <= 1e-9 * h or not 0.0 < length + change_s <= 1.5 * h:
+        change_s = -room[1, kind] / climb if climb > 0.0 else 0.0
+        if abs(change_s) <= 1e-2 * rtol * length or not 0.0 < length + change_s <= 1.5 * h:
             break
         length += change_s
     return length

@@ -127,7 +127,7 @@ def advance(
     corner_s, level, sample_s = (
         np.ascontiguousarray(a, dtype=np.float64) for a in (corner_s, level, sample_s)
     )
-    _check_times(state, corner_s, level, sample_s)
+    check_course(state.time_s, corner_s, level, sample_s)
     p = pack(card, noise)
     samples = np.full((sample_s.size, N_FEEDBACK), np.nan)
     capacity = 256
@@ -138,7 +138,7 @@ def advance(
         step_s, step = np.empty(n_dense), np.empty((n_dense, 5, N_FEEDBACK))
         status, n_events, n_steps, n_dense = integrate(
             p, y, flags, clock, state.key, corner_s, level, sample_s, samples, event_s, event_kind,
-            step_s, step, threshold_v(card), rtol, max_steps, -1,
+            step_s, step, threshold_v(card), rtol, max_steps, -1, inf,
         )  # fmt: skip
         if status != BUFFER_FULL:
             break
@@ -168,13 +168,13 @@ def threshold_v(card: ModelCard) -> float:
 
 @compiled
 def _is_ascending(values):
-    """Return whether values are finite and never decrease."""
+    """Return whether values never decrease."""
     before = -inf
     for value in values:
-        if not before <= value < inf:
+        if value < before:
             return False
         before = value
-    return values.size > 0 and values[0] > -inf
+    return True
 
 
 @compiled
@@ -186,17 +186,24 @@ def _is_finite(values):
     return values.size > 0
 
 
-def _check_times(
-    state: DeviceState, corner_s: FloatArray, level: FloatArray, sample_s: FloatArray
+def check_course(
+    start_s: float, corner_s: FloatArray, level: FloatArray, sample_s: FloatArray
 ) -> None:
+    """Refuse a source or sample times that cannot be integrated from a start time.
+
+    Raises
+    ------
+    StimulusError
+        If times run backwards or are not finite, or there are none.
+    """
     if corner_s.shape != level.shape:
         raise StimulusError(f"A source has {corner_s.size} corner times, but {level.size} levels.")
-    for what, values in (("corner times", corner_s), ("samples", sample_s), ("levels", level)):
-        if not (_is_finite(values) if values is level else _is_ascending(values)):
-            if _is_finite(values):
-                raise StimulusError("Corner and sample times never decrease.")
+    for what, values in (("corner times", corner_s), ("levels", level), ("samples", sample_s)):
+        if not _is_finite(values):
             raise StimulusError(f"An integration needs finite {what}, at least one.")
-    if sample_s[0] < state.time_s:
+    if not (_is_ascending(corner_s) and _is_ascending(sample_s)):
+        raise StimulusError("Corner and sample times never decrease.")
+    if sample_s[0] < start_s:
         raise StimulusError(
-            f"The device stands at {state.time_s} s; it cannot be sampled at {sample_s[0]} s."
+            f"The device stands at {start_s} s; it cannot be sampled at {sample_s[0]} s."
         )

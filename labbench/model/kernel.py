@@ -92,6 +92,7 @@ _HELD_PLACES = (SHRINK, ADD_F, ADD_R, GAMMA1, GAMMA2, GAMMA3)
 def integrate(
     p_card, y, flags, clock, key, corner_s, level, sample_s, samples, event_s, event_kind, dense_s,
     dense, threshold_v, rtol, max_steps, stop_at,
+    stop_from_s,
 ):  # fmt: skip
     """Integrate from `clock[TIME]` to the last sample, through the corners of the source.
 
@@ -122,7 +123,9 @@ def integrate(
     rtol : float
     max_steps : int
     stop_at : int
-        Kind of event whose first ends it; samples after it are not filled then. -1: none.
+        Kind of event that ends it; samples after it are not filled then. -1: none.
+    stop_from_s : float
+        From when on.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def integrate(
     y_new, room = np.empty(N_STATES), np.empty((4, N_KINDS))
     t, end = clock[TIME], sample_s[-1]
     q_low = 0.5 * p[ALPHA] ** 2
-    n_events = n_steps = n_dense = j_sample = 0
+    n_events = n_steps = n_dense = n_seen = j_sample = 0
     while j_sample < sample_s.size and sample_s[j_sample] <= t:
         for j in range(N_FEEDBACK):
             samples[j_sample, j] = y[j]
@@ -201,9 +204,8 @@ def integrate(
                 if theta < 1.0:
                     full = trial
                     trial = step_to(
-                        kind, theta, y, u, du, trial, flags, target, p, k, inner, y_new,
-                        room,
-                    )  # fmt: skip
+                        kind, theta, y, u, du, trial, flags, target, p, k, inner, y_new, rtol, room
+                    )
                     h = full
             is_last = kind < 0 and trial == left
             t_new = t_next if is_last else t + trial
@@ -266,8 +268,11 @@ def integrate(
             else:
                 for j in range(N_SLOPES):
                     k[0, j] = k[6, j]
-            if stop_at >= 0 and n_events > 0 and event_kind[n_events - 1] == stop_at:
-                status = STOPPED
+            while n_seen < n_events:
+                if event_kind[n_seen] == stop_at and event_s[n_seen] >= stop_from_s:
+                    status = STOPPED
+                n_seen += 1
+            if status == STOPPED:
                 break
         clock[SOURCE] = _before(t, corner_s, level, u_start + du * (t - t_start))
     y[Q] = filament(y[Q], y[R], p)
