@@ -76,16 +76,22 @@ def simulate(
     seed: Seed = 0,
     noise: Annotated[bool, typer.Option(help="With the card's jump noise.")] = True,
 ) -> None:
-    """Play a stimulus to a model card."""
+    """Play a stimulus to a model card: a memristor in its fixture, a neuron, or a chain of them."""
     from labbench.model import read_card
     from labbench.model import simulate as play
-    from labbench.model.files import read_stimulus, write_solution
+    from labbench.model.chain import simulate_chain
+    from labbench.model.files import read_stimulus, write_solutions
 
-    made = play(
-        read_card(card), read_stimulus(stimulus), seed=seed, noise="random" if noise else "off"
-    )
-    events = write_solution(out, made.solution)
-    print(f"{made.outcome}: {len(made.trace)} samples in {out}, {events.name} beside it")
+    made_card, drive = read_card(card), read_stimulus(stimulus)
+    law = "random" if noise else "off"
+    if made_card.circuit == "chain":
+        solutions = simulate_chain(made_card, drive, seed=seed, noise=law)
+    else:
+        solutions = (play(made_card, drive, seed=seed, noise=law).solution,)
+    events = write_solutions(out, solutions)
+    for place, made in enumerate(solutions, start=1):
+        of = f" (neuron {place})" if len(solutions) > 1 else ""
+        print(f"{made.outcome}{of}: {made.time_s.size} samples in {out}, {events.name} beside it")
 
 
 def fit(db: Database, device: Device, as_json: AsJson = False) -> None:

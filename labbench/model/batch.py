@@ -19,12 +19,15 @@ from labbench.model.constants import pack
 from labbench.model.guards import EVENT_NAMES, SPIKE
 from labbench.model.integration import check_course, resting, threshold_v
 from labbench.model.kernel import BUFFER_FULL, DONE, TOO_MANY_STEPS, integrate
-from labbench.model.layout import N_FEEDBACK, TARGET
+from labbench.model.layout import (
+    N_FEEDBACK,
+    TARGET,
+    FloatArray,
+    IntArray,
+)
 from labbench.model.random import exponential, stream_key
 from labbench.model.simulation import closed
 from labbench.stimulus import Stimulus
-
-FloatArray = NDArray[np.float64]
 
 MAX_STEPS = 10_000_000
 
@@ -92,7 +95,9 @@ class Played:
 
 
 @compiled
-def _first(event_s, event_kind, kind, from_s, first_s):
+def _first(
+    event_s: FloatArray, event_kind: IntArray, kind: int, from_s: float, first_s: FloatArray
+) -> None:
     """Fill the first time of a kind of event in each row."""
     for i in range(first_s.size):
         for j in range(event_s.shape[1]):
@@ -103,10 +108,31 @@ def _first(event_s, event_kind, kind, from_s, first_s):
 
 @parallel
 def _play(
-    order, job, trial, p, device, threshold, stop_at, stop_from_s, corner_s, level, corners,
-    sample_s, times, first_sample, first_event, y_rest, flags_rest, clock_rest, seed, rtol, samples,
-    event_s, event_kind, status,
-):  # fmt: skip
+    order: IntArray,
+    job: IntArray,
+    trial: IntArray,
+    p: FloatArray,
+    device: IntArray,
+    threshold: FloatArray,
+    stop_at: IntArray,
+    stop_from_s: FloatArray,
+    corner_s: FloatArray,
+    level: FloatArray,
+    corners: IntArray,
+    sample_s: FloatArray,
+    times: IntArray,
+    first_sample: IntArray,
+    first_event: IntArray,
+    y_rest: FloatArray,
+    flags_rest: IntArray,
+    clock_rest: FloatArray,
+    seed: int,
+    rtol: float,
+    samples: FloatArray,
+    event_s: FloatArray,
+    event_kind: IntArray,
+    status: IntArray,
+) -> None:
     """Integrate the trials named in `order`, each with the arrays of its job."""
     for i in prange(order.size):
         t = order[i]
@@ -173,8 +199,8 @@ def play(
         # A longer stretch of memory, from the beginning: the same steps, the same numbers.
         rooms = [8 * room for room in rooms]
         again = _play_in([jobs[j] for j in crowded], [rooms[j] for j in crowded], seed, noise, rtol)
-        for j, one in zip(crowded, again, strict=True):
-            played[j] = one
+        for j, result in zip(crowded, again, strict=True):
+            played[j] = result
     return tuple(one for one in played if one is not None)
 
 

@@ -15,18 +15,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labbench.errors import CardError, StimulusError
 from labbench.model.card import ModelCard, parameter_names
 from labbench.model.decimation import decimate
 from labbench.model.integration import advance, resting
+from labbench.model.layout import FloatArray
 from labbench.model.output import Loading, output_voltage
 from labbench.model.simulation import closed
 from labbench.model.solution import Solution
 from labbench.stimulus import Stimulus
-
-FloatArray = NDArray[np.float64]
 
 # Points within a step of the integrator: the drain swings within a tenth of a volt of the gate.
 POINTS_A_STEP = 32
@@ -74,7 +72,7 @@ def simulate_chain(
         Name the random streams: neuron k of the chain is device `device` + k.
     noise : {"random", "mean", "off"}
     sample_s : (n,) float64 array, optional
-        Ascending sample times; ten thousand from zero on by default.
+        Ascending sample times; ten thousand intervals from zero to the end by default.
     rtol : float
 
     Returns
@@ -91,7 +89,7 @@ def simulate_chain(
     if stimulus.unit != "V":
         raise StimulusError(f"A chain is driven by a voltage: the stimulus is in {stimulus.unit}.")
     if sample_s is None:
-        sample_s = np.arange(10_000) * (stimulus.duration_s / 10_000)
+        sample_s = np.linspace(0.0, stimulus.duration_s, 10_001)
     corner_s, level = closed(*stimulus.breakpoints())
     solutions: list[Solution] = []
     for place, one in enumerate(cards):
@@ -101,7 +99,7 @@ def simulate_chain(
             resting(one, seed, device + place, trial),
             corner_s,
             level,
-            np.r_[sample_s, stimulus.duration_s],
+            sample_s,
             noise=noise,
             loading=Loading() if is_last else Loading(card["interstage_input_ohm"]),
             rtol=rtol,

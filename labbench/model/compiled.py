@@ -14,9 +14,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from numba import config, njit
+import numba
 
 _ROOM = Path(__file__).parent
+# Numba makes its settings at run time.
+_config: Any = numba.config
 
 
 def _cache_folder() -> Path:
@@ -24,8 +26,8 @@ def _cache_folder() -> Path:
     digest = sha256()
     for file in sorted(_ROOM.rglob("*.py")):
         digest.update(file.read_bytes())
-    kept = _ROOM / "__pycache__"
-    if not os.access(kept if kept.exists() else _ROOM, os.W_OK):
+    kept = Path(_config.CACHE_DIR) if _config.CACHE_DIR else _ROOM / "__pycache__"
+    if not (_config.CACHE_DIR or os.access(kept if kept.exists() else _ROOM, os.W_OK)):
         kept = Path.home() / ".cache" / "labbench"
     folder = kept / f"compiled-{digest.hexdigest()[:16]}"
     for other in kept.glob("compiled-*"):
@@ -41,11 +43,11 @@ def _keeping(**options: Any) -> Callable[[Any], Any]:
     """Return a decorator that compiles, keeps the result on disk and releases the GIL."""
 
     def decorate(function: Any) -> Any:
-        before, config.CACHE_DIR = config.CACHE_DIR, _FOLDER
+        before, _config.CACHE_DIR = _config.CACHE_DIR, _FOLDER
         try:
             # C division. Fused multiply-add and shared reciprocals change the last bit only, and
             # the signs of zeros mean nothing here; infinities keep their meaning.
-            return njit(
+            return numba.njit(
                 cache=True,
                 error_model="numpy",
                 nogil=True,
@@ -53,7 +55,7 @@ def _keeping(**options: Any) -> Callable[[Any], Any]:
                 **options,
             )(function)
         finally:
-            config.CACHE_DIR = before
+            _config.CACHE_DIR = before
 
     return decorate
 

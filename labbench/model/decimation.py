@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 
 from labbench.errors import StimulusError
 from labbench.model.compiled import compiled
-
-FloatArray = NDArray[np.float64]
+from labbench.model.layout import FloatArray
 
 
 @compiled
-def _keep(time_s, level, tolerance, kept):
+def _keep(time_s: FloatArray, level: FloatArray, tolerance: float, kept: NDArray[np.bool_]) -> int:
     """Mark the points to keep, in one pass; return how many.
 
     A door swings from the last kept point: between the steepest and the flattest line that pass

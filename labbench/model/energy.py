@@ -18,7 +18,6 @@ from dataclasses import astuple, dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
 from labbench.errors import CardError, StimulusError
@@ -27,13 +26,17 @@ from labbench.model.card import ModelCard
 from labbench.model.constants import LATCHED_AFTER
 from labbench.model.integration import advance, resting
 from labbench.model.kernel import REARM
-from labbench.model.layout import E_MEMRISTOR, E_RESISTOR, E_SOURCE, V
+from labbench.model.layout import (
+    E_MEMRISTOR,
+    E_RESISTOR,
+    E_SOURCE,
+    FloatArray,
+    V,
+)
 from labbench.model.output import Loading, output_voltage
 from labbench.model.simulation import closed
 from labbench.model.solution import SPIKE_GATE_V, DeviceState, Solution
 from labbench.stimulus import Stimulus
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

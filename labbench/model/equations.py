@@ -40,61 +40,16 @@ from math import copysign, exp, inf, sqrt
 
 from labbench.model.compiled import inlined
 from labbench.model.layout import (
-    ADD_F,
-    ADD_R,
-    ALPHA,
-    AREA,
-    BETA,
-    C_PARALLEL,
-    CAPPED,
-    CIRCUIT,
-    CLIP,
-    CURRENT,
-    CURRENT_STATIC,
-    DEVICE_V,
-    E_MEMRISTOR,
-    E_RESISTOR,
-    E_SOURCE,
-    ETA,
-    FIXTURE,
-    G_SHUNT,
-    GAMMA1,
-    GAMMA2,
-    GAMMA3,
-    HAS_AREA,
-    HAZARD,
-    KAPPA,
-    LIMIT,
-    LIMITED,
-    MU,
-    NET,
-    NEURON,
-    NOISE,
-    NOISE_ADD,
-    NOISE_MEAN,
-    OVER_CAP,
-    OVER_LIMIT,
-    PER_C,
-    PER_LAMBDA,
-    R_HRS,
-    R_ON,
-    R_SERIES,
-    RATE_MAX,
-    REVERSE,
-    SHRINK,
-    SLIDING,
-    SYMMETRIC,
-    THETA,
-    WIDENED,
-    M,
-    Q,
-    R,
-    V,
+    ADD_F, ADD_R, ALPHA, AREA, BETA, C_PARALLEL, CAPPED, CIRCUIT, CLIP, CURRENT, CURRENT_STATIC,
+    DEVICE_V, E_MEMRISTOR, E_RESISTOR, E_SOURCE, ETA, FIXTURE, G_SHUNT, GAMMA1, GAMMA2, GAMMA3,
+    HAS_AREA, HAZARD, KAPPA, LIMIT, LIMITED, MU, NET, NEURON, NOISE, NOISE_ADD, NOISE_MEAN,
+    OVER_CAP, OVER_LIMIT, PER_C, PER_LAMBDA, R_HRS, R_ON, R_SERIES, RATE_MAX, REVERSE, SHRINK,
+    SLIDING, SYMMETRIC, THETA, WIDENED, FloatArray, IntArray, M, Q, R, V,
 )  # fmt: skip
 
 
 @inlined
-def resistance(x, area, p):
+def resistance(x: float, area: float, p: FloatArray) -> float:
     """Return R(x) in ohm, equation (5); x is clipped to 0..1."""
     x = min(max(x, 0.0), 1.0)
     r_on = p[R_ON] / (area * area) if p[HAS_AREA] else p[R_ON]
@@ -102,27 +57,38 @@ def resistance(x, area, p):
 
 
 @inlined
-def hazard(f, p):
+def hazard(f: float, p: FloatArray) -> float:
     """Return kappa f^m in 1/s, equation (6); the usual m = 2 without a call to pow."""
     f = max(f, 0.0)
     return p[KAPPA] * (f * f if p[M] == 2.0 else f ** p[M])
 
 
 @inlined
-def work(f, r, p):
+def work(f: float, r: float, p: FloatArray) -> float:
     """Return q of equation (3') for a filament and a residue."""
     gap = p[ALPHA] + 1.0 - f - r
     return 0.5 * gap * gap
 
 
 @inlined
-def filament(q, r, p):
+def filament(q: float, r: float, p: FloatArray) -> float:
     """Return f for q and r; what rounding leaves below zero is zero."""
     return max(p[ALPHA] + 1.0 - sqrt(2.0 * max(q, 0.0)) - r, 0.0)
 
 
 @inlined
-def slope(q, r, node_v, area, u, du, flags, p, k, row):
+def slope(
+    q: float,
+    r: float,
+    node_v: float,
+    area: float,
+    u: float,
+    du: float,
+    flags: IntArray,
+    p: FloatArray,
+    k: FloatArray,
+    row: int,
+) -> None:
     """Fill a row of `k` (7, 12) with all time derivatives, and with what the guards look at.
 
     `u` is the level of the source and `du` its slope. Powers are in W, stored energy aside.
@@ -181,7 +147,9 @@ def slope(q, r, node_v, area, u, du, flags, p, k, row):
 
 
 @inlined
-def _fixture(node_v, r_ohm, u, flags, p):
+def _fixture(
+    node_v: float, r_ohm: float, u: float, flags: IntArray, p: FloatArray
+) -> tuple[float, float, float, float, float, float]:
     """Return device voltage and current, slope of the node, powers of source and resistors.
 
     The last value is how far the source is over its compliance, in its unit.
@@ -222,6 +190,6 @@ def _fixture(node_v, r_ohm, u, flags, p):
 
 
 @inlined
-def _clipped(i, p):
+def _clipped(i: float, p: FloatArray) -> float:
     """Return a current as the reference model cuts it, 0 to its clip; unchanged without one."""
     return min(max(i, 0.0), p[CLIP]) if p[CLIP] < inf else i

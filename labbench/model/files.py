@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -53,8 +54,11 @@ def read_stimulus(path: Path) -> Waveform:
     return Waveform(times, levels, duration_s=float(times[-1]), unit=units[header[1]])
 
 
-def write_solution(path: Path, solution: Solution) -> Path:
+def write_solutions(path: Path, solutions: Sequence[Solution]) -> Path:
     """Write samples to `path` and events beside it; return the events' path.
+
+    Neurons of a chain stand side by side: the columns of the second end in `_2`, and events have
+    one more column, `neuron`.
 
     Raises
     ------
@@ -62,17 +66,24 @@ def write_solution(path: Path, solution: Solution) -> Path:
         If the folder is not there or not writable.
     """
     events_path = path.with_suffix(".events.csv")
-    columns = (
-        solution.time_s, solution.input, solution.node_v, solution.f, solution.r,
-        solution.memristor_a, solution.output_a,
-    )  # fmt: skip
+    names, columns = [COLUMNS[0]], [solutions[0].time_s]
+    events = []
+    for place, solution in enumerate(solutions, start=1):
+        names += [name if place == 1 else f"{name}_{place}" for name in COLUMNS[1:]]
+        columns += [
+            solution.input_v, solution.node_v, solution.f, solution.r, solution.memristor_a,
+            solution.output_a,
+        ]  # fmt: skip
+        events += [(event.time_s, event.kind, place) for event in solution.events]
+    is_chain = len(solutions) > 1
     try:
         with path.open("w", encoding="utf-8") as file:
-            file.write(",".join(COLUMNS) + "\n")
+            file.write(",".join(names) + "\n")
             np.savetxt(file, np.column_stack(columns), delimiter=",", fmt="%.12g")
         with events_path.open("w", encoding="utf-8") as file:
-            file.write("time_s,event\n")
-            file.writelines(f"{event.time_s:.12g},{event.kind}\n" for event in solution.events)
+            file.write("time_s,event,neuron\n" if is_chain else "time_s,event\n")
+            for time_s, kind, place in sorted(events, key=lambda event: event[0]):
+                file.write(f"{time_s:.12g},{kind}" + (f",{place}\n" if is_chain else "\n"))
     except OSError as error:
         raise OutputError(
             f"Nothing can be written to {str(path)!r}: {error.strerror}. Name a file in a folder "

@@ -10,30 +10,9 @@ from math import copysign, inf
 from labbench.model.compiled import compiled, inlined
 from labbench.model.equations import filament, slope
 from labbench.model.layout import (
-    ALPHA,
-    AREA,
-    CAPPED,
-    CIRCUIT,
-    CURRENT,
-    DEVICE_V,
-    GAMMA3,
-    HAS_AREA,
-    HAZARD,
-    LIMIT,
-    LIMITED,
-    N_FEEDBACK,
-    NET,
-    OVER_CAP,
-    OVER_LIMIT,
-    RATE_MAX,
-    REVERSE,
-    SLIDING,
-    SYMMETRIC,
-    THETA,
-    WIDENED,
-    Q,
-    R,
-    V,
+    ALPHA, AREA, CAPPED, CIRCUIT, CURRENT, DEVICE_V, GAMMA3, HAS_AREA, HAZARD, LIMIT, LIMITED,
+    N_FEEDBACK, NET, OVER_CAP, OVER_LIMIT, RATE_MAX, REVERSE, SLIDING, SYMMETRIC, THETA, WIDENED,
+    FloatArray, IntArray, Q, R, V,
 )  # fmt: skip
 from labbench.model.step import inside, step
 
@@ -49,7 +28,15 @@ _NEVER = -1.0
 
 
 @inlined
-def set_guards(y, flags, target, p, k, row, g):
+def set_guards(
+    y: FloatArray,
+    flags: IntArray,
+    target: float,
+    p: FloatArray,
+    k: FloatArray,
+    row: int,
+    g: FloatArray,
+) -> bool:
     """Fill `g` (9,) with all guards, by kind, at a state whose slopes stand in a row of `k`.
 
     Returns
@@ -79,7 +66,7 @@ def set_guards(y, flags, target, p, k, row, g):
 
 
 @compiled
-def change(kind, y, flags, p):
+def change(kind: int, y: FloatArray, flags: IntArray, p: FloatArray) -> None:
     """Change the branch of the equations after an event, but for the jump of a filament."""
     if kind in (ON, OFF):
         flags[SLIDING] = kind == ON
@@ -99,7 +86,19 @@ def change(kind, y, flags, p):
 
 
 @compiled
-def first_event(y, y_new, u, du, h, flags, target, p, k, dense, room):
+def first_event(
+    y: FloatArray,
+    y_new: FloatArray,
+    u: float,
+    du: float,
+    h: float,
+    flags: IntArray,
+    target: float,
+    p: FloatArray,
+    k: FloatArray,
+    dense: FloatArray,
+    room: FloatArray,
+) -> tuple[int, float]:
     """Return (kind, fraction of the step) of the first event inside the last step.
 
     Kind -1 if there is none; fraction 1 if a guard was positive from the beginning. The root is
@@ -142,7 +141,20 @@ def first_event(y, y_new, u, du, h, flags, target, p, k, dense, room):
 
 
 @compiled
-def _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room):
+def _guard_inside(
+    kind: int,
+    y: FloatArray,
+    u: float,
+    du: float,
+    h: float,
+    flags: IntArray,
+    target: float,
+    p: FloatArray,
+    k: FloatArray,
+    dense: FloatArray,
+    theta: float,
+    room: FloatArray,
+) -> float:
     """Return one guard on the interpolant at a fraction of the step.
 
     Where it needs slopes, they take row 1 of `k`, which neither error nor interpolant need.
@@ -160,7 +172,22 @@ def _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room):
 
 
 @compiled
-def step_to(kind, theta, y, u, du, h, flags, target, p, k, dense, y_new, rtol, room):
+def step_to(
+    kind: int,
+    theta: float,
+    y: FloatArray,
+    u: float,
+    du: float,
+    h: float,
+    flags: IntArray,
+    target: float,
+    p: FloatArray,
+    k: FloatArray,
+    dense: FloatArray,
+    y_new: FloatArray,
+    rtol: float,
+    room: FloatArray,
+) -> float:
     """Repeat the step up to an event, until it ends on it; return its length.
 
     The interpolant is less exact than the step, so Newton's method goes on with steps, until the
@@ -190,13 +217,13 @@ def step_to(kind, theta, y, u, du, h, flags, target, p, k, dense, y_new, rtol, r
 
 
 @compiled
-def closing_s(q, dq, p):
+def closing_s(q: float, dq: float, p: FloatArray) -> float:
     """Return how long the filament takes to close if q goes on as it does; infinite if it opens."""
     return (q - 0.5 * p[ALPHA] ** 2) / -dq if dq < 0.0 else inf
 
 
 @compiled
-def jump(y, p, eta):
+def jump(y: FloatArray, p: FloatArray, eta: float) -> None:
     """Shrink the filament by a fraction of itself."""
     f = filament(y[Q], y[R], p)
     gap = p[ALPHA] + 1.0 - (1.0 - eta) * f - y[R]

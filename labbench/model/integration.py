@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf, isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labbench.errors import CardError, StimulusError
 from labbench.model.card import ModelCard
@@ -13,25 +12,12 @@ from labbench.model.compiled import compiled
 from labbench.model.constants import pack
 from labbench.model.kernel import BUFFER_FULL, DONE, integrate
 from labbench.model.layout import (
-    AREA,
-    ARMED,
-    DRAWS,
-    HELD_INTERVAL,
-    N_CLOCK,
-    N_FEEDBACK,
-    N_FLAGS,
-    N_STATES,
-    SPIKE_TIME,
-    TARGET,
-    TIME,
-    R,
-    V,
+    AREA, ARMED, DRAWS, HELD_INTERVAL, N_CLOCK, N_FEEDBACK, N_FLAGS, N_STATES, SPIKE_TIME, TARGET,
+    TIME, FloatArray, R, V,
 )  # fmt: skip
 from labbench.model.output import Loading
 from labbench.model.random import exponential, stream_key
 from labbench.model.solution import SPIKE_GATE_V, DenseOutput, DeviceState, Solution
-
-FloatArray = NDArray[np.float64]
 
 
 def resting(
@@ -167,7 +153,7 @@ def threshold_v(card: ModelCard) -> float:
 
 
 @compiled
-def _is_ascending(values):
+def _is_ascending(values: FloatArray) -> bool:
     """Return whether values never decrease."""
     before = -inf
     for value in values:
@@ -178,7 +164,7 @@ def _is_ascending(values):
 
 
 @compiled
-def _is_finite(values):
+def _is_finite(values: FloatArray) -> bool:
     """Return whether there are values, all of them finite; in one pass and without a copy."""
     for value in values:
         if not -inf < value < inf:

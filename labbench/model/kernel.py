@@ -14,64 +14,14 @@ import numpy as np
 from labbench.model.compiled import compiled
 from labbench.model.equations import filament, work
 from labbench.model.guards import (
-    CAP,
-    COMPLIANCE,
-    JUMP,
-    LATCHED,
-    N_KINDS,
-    OFF,
-    SPIKE,
-    WIDEN,
-    ZERO,
-    change,
-    closing_s,
-    first_event,
-    jump,
-    set_guards,
-    step_to,
+    CAP, COMPLIANCE, JUMP, LATCHED, N_KINDS, OFF, SPIKE, WIDEN, ZERO, change, closing_s,
+    first_event, jump, set_guards, step_to,
 )  # fmt: skip
 from labbench.model.layout import (
-    ADD_F,
-    ADD_R,
-    ALPHA,
-    ARMED,
-    C_PARALLEL,
-    CIRCUIT,
-    DRAWS,
-    E_SOURCE,
-    ETA,
-    GAMMA1,
-    GAMMA2,
-    GAMMA3,
-    HAZARD,
-    HELD,
-    HELD_INTERVAL,
-    INTERVAL,
-    LATCH_S,
-    LATCH_SAID,
-    LIMITED,
-    N_FEEDBACK,
-    N_SLOPES,
-    N_STATES,
-    NEURON,
-    NOISE,
-    NOISE_ADD,
-    NOISE_JUMPS,
-    NOISE_RATES,
-    NOISE_SHRINK,
-    PER_C,
-    PER_LAMBDA,
-    R_HRS,
-    R_ON,
-    SHRINK,
-    SLIDING,
-    SOURCE,
-    SPIKE_TIME,
-    TARGET,
-    TIME,
-    Q,
-    R,
-    V,
+    ADD_F, ADD_R, ALPHA, ARMED, C_PARALLEL, CIRCUIT, DRAWS, E_SOURCE, ETA, GAMMA1, GAMMA2, GAMMA3,
+    HAZARD, HELD, HELD_INTERVAL, INTERVAL, LATCH_S, LATCH_SAID, LIMITED, N_FEEDBACK, N_SLOPES,
+    N_STATES, NEURON, NOISE, NOISE_ADD, NOISE_JUMPS, NOISE_RATES, NOISE_SHRINK, PER_C, PER_LAMBDA,
+    R_HRS, R_ON, SHRINK, SLIDING, SOURCE, SPIKE_TIME, TARGET, TIME, FloatArray, IntArray, Q, R, V,
 )  # fmt: skip
 from labbench.model.models.ne_si_2025 import hold_kicks
 from labbench.model.models.ref_2026 import hold_shrinking
@@ -90,10 +40,25 @@ _HELD_PLACES = (SHRINK, ADD_F, ADD_R, GAMMA1, GAMMA2, GAMMA3)
 
 @compiled
 def integrate(
-    p_card, y, flags, clock, key, corner_s, level, sample_s, samples, event_s, event_kind, dense_s,
-    dense, threshold_v, rtol, max_steps, stop_at,
-    stop_from_s,
-):  # fmt: skip
+    p_card: FloatArray,
+    y: FloatArray,
+    flags: IntArray,
+    clock: FloatArray,
+    key: np.uint64,
+    corner_s: FloatArray,
+    level: FloatArray,
+    sample_s: FloatArray,
+    samples: FloatArray,
+    event_s: FloatArray,
+    event_kind: IntArray,
+    dense_s: FloatArray,
+    dense: FloatArray,
+    threshold_v: float,
+    rtol: float,
+    max_steps: int,
+    stop_at: int,
+    stop_from_s: float,
+) -> tuple[int, int, int, int]:
     """Integrate from `clock[TIME]` to the last sample, through the corners of the source.
 
     Parameters
@@ -285,7 +250,9 @@ def integrate(
 
 
 @compiled
-def _stretch(t, end, corner_s, level):
+def _stretch(
+    t: float, end: float, corner_s: FloatArray, level: FloatArray
+) -> tuple[float, float, float]:
     """Return the end of the stretch of a linear source that begins at t, its level and slope."""
     corner = _after(corner_s, t)
     t_next = min(corner_s[corner], end) if corner < corner_s.size else end
@@ -298,7 +265,7 @@ def _stretch(t, end, corner_s, level):
 
 
 @compiled
-def _after(corner_s, t):
+def _after(corner_s: FloatArray, t: float) -> int:
     """Return the first place behind all corners up to t; numpy's own takes seconds to compile."""
     low, high = 0, corner_s.size
     while low < high:
@@ -311,7 +278,7 @@ def _after(corner_s, t):
 
 
 @compiled
-def _before(t, corner_s, level, u):
+def _before(t: float, corner_s: FloatArray, level: FloatArray, u: float) -> float:
     """Return the level just before t, where `u` is that of the stretch that ends there."""
     first = _after(corner_s, t)
     while first > 0 and corner_s[first - 1] == t:
@@ -321,7 +288,18 @@ def _before(t, corner_s, level, u):
 
 
 @compiled
-def _hold_noise(t, t_next, u, y, flags, clock, k, key, p_card, p):
+def _hold_noise(
+    t: float,
+    t_next: float,
+    u: float,
+    y: FloatArray,
+    flags: IntArray,
+    clock: FloatArray,
+    k: FloatArray,
+    key: np.uint64,
+    p_card: FloatArray,
+    p: FloatArray,
+) -> float:
     """Draw the noise of the interval that t lies in, unless that is done; return where it ends."""
     law = p[NOISE]
     if law not in (NOISE_SHRINK, NOISE_ADD, NOISE_RATES):
@@ -343,7 +321,19 @@ def _hold_noise(t, t_next, u, y, flags, clock, k, key, p_card, p):
 
 
 @compiled
-def _settle(t, y, u, du, flags, p, k, g, event_s, event_kind, n_events):
+def _settle(
+    t: float,
+    y: FloatArray,
+    u: float,
+    du: float,
+    flags: IntArray,
+    p: FloatArray,
+    k: FloatArray,
+    g: FloatArray,
+    event_s: FloatArray,
+    event_kind: IntArray,
+    n_events: int,
+) -> int:
     """Bring the branches in line with a state that did not come to them continuously."""
     for _ in range(4):
         restart(y, u, du, flags, p, k)
@@ -363,7 +353,7 @@ def _settle(t, y, u, du, flags, p, k, g, event_s, event_kind, n_events):
 
 
 @compiled
-def _first_step(y, k, rtol, q_low):
+def _first_step(y: FloatArray, k: FloatArray, rtol: float, q_low: float) -> float:
     """Return a first step in which no state changes by more than a part of its weight."""
     fastest = 1e-300
     for j in range(N_FEEDBACK):
@@ -372,7 +362,14 @@ def _first_step(y, k, rtol, q_low):
 
 
 @compiled
-def _spike(t, event_s, event_kind, n_events, flags, clock):
+def _spike(
+    t: float,
+    event_s: FloatArray,
+    event_kind: IntArray,
+    n_events: int,
+    flags: IntArray,
+    clock: FloatArray,
+) -> int:
     """Record a spike; return the number of events."""
     event_s[n_events], event_kind[n_events] = t, SPIKE
     flags[ARMED] = flags[LATCH_SAID] = 0
@@ -381,7 +378,7 @@ def _spike(t, event_s, event_kind, n_events, flags, clock):
 
 
 @compiled
-def _crossing(y, inner, level):
+def _crossing(y: FloatArray, inner: FloatArray, level: float) -> float:
     """Return the fraction of the last step at which V rises through `level`, by bisection."""
     low, high = 0.0, 1.0
     for _ in range(50):
@@ -394,7 +391,7 @@ def _crossing(y, inner, level):
 
 
 @compiled
-def _couple(y, u_before, u, p):
+def _couple(y: FloatArray, u_before: float, u: float, p: FloatArray) -> None:
     """Let a step of the source through the capacitance across the memristor, to the gate."""
     if p[CIRCUIT] == NEURON and u != u_before:
         dv = (u - u_before) * p[C_PARALLEL] * p[PER_C]

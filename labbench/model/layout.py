@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
 # Places in the integrated state. Hazard and energies (J) do not feed back; the first four do.
 Q, R, V, AREA, HAZARD, E_SOURCE, E_MEMRISTOR, E_RESISTOR = range(8)
 N_STATES, N_FEEDBACK = 8, 4

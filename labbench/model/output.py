@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from math import exp, inf, isnan, log1p, nan
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labbench.model.card import ModelCard
 from labbench.model.compiled import compiled
+from labbench.model.layout import FloatArray
 
 THERMAL_VOLTAGE_V = 25.85e-3
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Loading:
 
 
 @compiled
-def _interpolation(z):
+def _interpolation(z: float) -> tuple[float, float]:
     """Return F(z) of equation (9) and its derivative."""
     half = z / (2.0 * THERMAL_VOLTAGE_V)
     if half > 40.0:
@@ -43,7 +41,15 @@ def _interpolation(z):
 
 
 @compiled
-def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
+def drain_voltage(
+    gate_v: FloatArray,
+    supply_v: float,
+    load_ohm: float,
+    threshold_v: float,
+    kp: float,
+    n: float,
+    out: FloatArray,
+) -> None:
     """Fill `out` with the drain voltage for each gate voltage, equation (10), by safe Newton.
 
     Where the gate is NaN, so is the drain.
@@ -82,7 +88,7 @@ def drain_voltage(gate_v, supply_v, load_ohm, threshold_v, kp, n, out):
 
 
 @compiled
-def _low_pass(time_s, level, tau_s, out):
+def _low_pass(time_s: FloatArray, level: FloatArray, tau_s: float, out: FloatArray) -> None:
     """Fill `out` with the exact first-order response to the linear interpolation of `level`."""
     out[0] = level[0]
     for i in range(1, level.size):

@@ -19,14 +19,14 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 @compiled
-def _mix(z):
+def _mix(z: np.uint64) -> np.uint64:
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     return z ^ (z >> np.uint64(31))
 
 
 @compiled
-def stream_key(seed, device, trial):
+def stream_key(seed: int, device: int, trial: int) -> np.uint64:
     """Return the uint64 key of the stream of one (seed, device, trial)."""
     key = _mix(np.uint64(seed) + _GOLDEN)
     key = _mix(key ^ (np.uint64(device) + np.uint64(2) * _GOLDEN))
@@ -34,20 +34,20 @@ def stream_key(seed, device, trial):
 
 
 @compiled
-def uniform(key, draw):
+def uniform(key: np.uint64, draw: int) -> float:
     """Return draw number `draw` of a stream, uniform on (0, 1)."""
     bits = _mix(key + (np.uint64(draw) + np.uint64(1)) * _GOLDEN) >> np.uint64(11)
     return (np.float64(bits) + 0.5) * (1.0 / 9007199254740992.0)
 
 
 @compiled
-def exponential(key, draw):
+def exponential(key: np.uint64, draw: int) -> float:
     """Return draw number `draw` of a stream, exponential with mean 1."""
     return -log(uniform(key, draw))
 
 
 @compiled
-def normal(key, draw):
+def normal(key: np.uint64, draw: int) -> float:
     """Return draw number `draw` of a stream, standard normal, from uniforms 2 draw and 2 draw + 1.
 
     Box and Muller, Annals of Mathematical Statistics 29, 610 (1958).

@@ -8,20 +8,23 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
 from labbench.model.constants import node_capacitance_f
 from labbench.model.integration import advance, resting
-from labbench.model.layout import E_MEMRISTOR, E_RESISTOR, E_SOURCE, V
+from labbench.model.layout import (
+    E_MEMRISTOR,
+    E_RESISTOR,
+    E_SOURCE,
+    FloatArray,
+    V,
+)
 from labbench.model.output import Loading
 from labbench.model.solution import Solution
 from labbench.stimulus import Stimulus
 from labbench.trace import Channel, Trace
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,14 @@ from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
 from labbench.model.guards import COMPLIANCE, EVENT_NAMES, LATCHED, ON, SPIKE
-from labbench.model.layout import HAZARD, LIMITED, SOURCE, TIME
+from labbench.model.layout import (
+    HAZARD,
+    LIMITED,
+    SOURCE,
+    TIME,
+    FloatArray,
+)
 from labbench.model.output import Loading, output_voltage
-
-FloatArray = NDArray[np.float64]
 
 # The gate voltage whose upward crossing counts as a spike (doi 10.1038/s41928-025-01488-x).
 SPIKE_GATE_V = 0.2
@@ -164,6 +168,18 @@ class Solution:
     def input(self) -> FloatArray:
         """Source in V or A, (n,)."""
         return np.asarray(np.interp(self.time_s, self.corner_s, self.level))
+
+    @cached_property
+    def input_v(self) -> FloatArray:
+        """Voltage at the terminal of the source, (n,)."""
+        card = self.card
+        if card.drive == "voltage":
+            return self.input
+        # In its compliance a current source gives what the node takes, else what it is set to.
+        taken_a = self.memristor_a + self.node_v / card["shunt_resistance_ohm"]
+        is_limited = np.abs(self.node_v) >= card["compliance_v"] * (1 - 1e-9)
+        source_a = np.where(is_limited, taken_a, self.input)
+        return np.asarray(self.node_v + source_a * card["series_resistance_ohm"])
 
     @cached_property
     def resistance_ohm(self) -> FloatArray:

@@ -11,11 +11,15 @@ import numpy as np
 
 from labbench.model.compiled import compiled
 from labbench.model.equations import slope
-from labbench.model.layout import AREA, N_FEEDBACK, N_STATES, Q, R, V
+from labbench.model.layout import (
+    AREA, N_FEEDBACK, N_STATES, FloatArray, IntArray, Q, R, V,
+)  # fmt: skip
 
 
 @compiled
-def restart(y, u, du, flags, p, k):
+def restart(
+    y: FloatArray, u: float, du: float, flags: IntArray, p: FloatArray, k: FloatArray
+) -> None:
     """Fill the first row of slopes at a state that is new to the method."""
     slope(y[Q], y[R], y[V], y[AREA], u, du, flags, p, k, 0)
 
@@ -33,7 +37,16 @@ C = A.sum(axis=1)
 
 
 @compiled
-def step(y, u, du, h, flags, p, k, y_new):
+def step(
+    y: FloatArray,
+    u: float,
+    du: float,
+    h: float,
+    flags: IntArray,
+    p: FloatArray,
+    k: FloatArray,
+    y_new: FloatArray,
+) -> None:
     """Advance y (8,) by h into `y_new`; rows 0 and 6 of `k` (7, 12) are the slopes at both ends.
 
     `u` is the source at the start and `du` its slope.
@@ -56,7 +69,7 @@ def step(y, u, du, h, flags, p, k, y_new):
 
 
 @compiled
-def weight(y, j, q_low):
+def weight(y: FloatArray, j: int, q_low: float) -> float:
     """Return the size against which the relative tolerance of a state is meant.
 
     That of q is such that g and so s keep the tolerance: dq = g dg. Below a tenth of a volt and
@@ -68,7 +81,9 @@ def weight(y, j, q_low):
 
 
 @compiled
-def error(y, y_new, k, h, rtol, q_low):
+def error(
+    y: FloatArray, y_new: FloatArray, k: FloatArray, h: float, rtol: float, q_low: float
+) -> float:
     """Return the error of the four states over their tolerance; at most 1 is good."""
     total = 0.0
     for j in range(N_FEEDBACK):
@@ -86,7 +101,9 @@ def error(y, y_new, k, h, rtol, q_low):
 
 
 @compiled
-def interpolant(y, y_new, k, h, dense):
+def interpolant(
+    y: FloatArray, y_new: FloatArray, k: FloatArray, h: float, dense: FloatArray
+) -> None:
     """Fill `dense` (4, 5) with the last step's interpolant: the four states, and the hazard."""
     for j in range(N_FEEDBACK + 1):
         difference = y_new[j] - y[j]
@@ -104,7 +121,7 @@ def interpolant(y, y_new, k, h, dense):
 
 
 @compiled
-def inside(y, dense, theta, j):
+def inside(y: FloatArray, dense: FloatArray, theta: float, j: int) -> float:
     """Return state j at fraction theta of the last step."""
     rest = 1.0 - theta
     inner = dense[2, j] + rest * dense[3, j]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labbench.errors import OutputError, StimulusError
-from labbench.model import read_card, simulate
-from labbench.model.files import COLUMNS, read_stimulus, write_solution
+from labbench.model import ModelCard, read_card, simulate
+from labbench.model.chain import simulate_chain
+from labbench.model.files import COLUMNS, read_stimulus, write_solutions
 from labbench.stimulus import Waveform
 
 points = st.lists(st.tuples(st.floats(0.0, 1e3), st.floats(-1e3, 1e3)), min_size=2, max_size=10)
@@ -75,11 +76,11 @@ def test_a_stimulus_that_is_not_there_or_not_text(tmp_path):
 def test_solution_round_trip(tmp_path, name):
     drive = Waveform([0.0, 1e-6, 4e-3, 4e-3], [0.0, 0.8, 0.8, 0.0], 5e-3)
     solution = simulate(read_card(name), drive, seed=1, interval_s=1e-5).solution
-    events_path = write_solution(tmp_path / "out.csv", solution)
+    events_path = write_solutions(tmp_path / "out.csv", [solution])
     assert events_path == tmp_path / "out.events.csv"
     table = np.genfromtxt(tmp_path / "out.csv", delimiter=",", names=True)
     assert table.dtype.names == COLUMNS
-    fields = ("time_s", "input", "node_v", "f", "r", "memristor_a", "output_a")
+    fields = ("time_s", "input_v", "node_v", "f", "r", "memristor_a", "output_a")
     for column, field in zip(COLUMNS, fields, strict=True):
         # Twelve digits are written.
         assert_allclose(table[column], getattr(solution, field), rtol=1e-11)
@@ -94,4 +95,29 @@ def test_solution_round_trip(tmp_path, name):
 def test_a_place_that_cannot_be_written_to(tmp_path):
     solution = simulate(read_card("b1"), Waveform([0.0], [0.1], 1e-5)).solution
     with pytest.raises(OutputError, match="folder that exists"):
-        write_solution(tmp_path / "nowhere" / "out.csv", solution)
+        write_solutions(tmp_path / "nowhere" / "out.csv", [solution])
+
+
+def test_neurons_of_a_chain_stand_side_by_side(tmp_path):
+    b1 = read_card("b1")
+    chain = ModelCard(circuit="chain", values={**b1.values, "interstage_gain": 2.5})
+    drive = Waveform([0.0, 1e-6, 10e-3], [0.0, 0.65, 0.65], 10e-3)
+    solutions = simulate_chain(chain, drive, noise="off")
+    events_path = write_solutions(tmp_path / "out.csv", solutions)
+    table = np.genfromtxt(tmp_path / "out.csv", delimiter=",", names=True)
+    assert table.dtype.names == (*COLUMNS, *(f"{name}_2" for name in COLUMNS[1:]))
+    assert_allclose(table["node_v_2"], solutions[1].node_v, rtol=1e-11)
+    lines = events_path.read_text().splitlines()
+    assert lines[0] == "time_s,event,neuron"
+    times = [float(line.split(",")[0]) for line in lines[1:]]
+    assert times == sorted(times)
+    assert {line.split(",", 1)[1] for line in lines} >= {"spike,1", "spike,2"}
+
+
+def test_the_input_of_a_current_source_is_the_voltage_at_its_terminal(tmp_path):
+    card = read_card("ref").with_values({"series_resistance_ohm": 1e5}, drive="current")
+    drive = Waveform([0.0, 1e-5, 0.1], [0.0, 1e-7, 1e-7], 0.1, unit="A")
+    solution = simulate(card, drive, noise="off", interval_s=1e-3).solution
+    write_solutions(tmp_path / "out.csv", [solution])
+    table = np.genfromtxt(tmp_path / "out.csv", delimiter=",", names=True)
+    assert_allclose(table["input_v"][1:], solution.node_v[1:] + 1e5 * 1e-7, rtol=1e-9)

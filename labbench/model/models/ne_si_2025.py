@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
+
 from labbench.model.compiled import compiled
-from labbench.model.layout import ADD_F, ADD_R, INTERVAL, NOISE_ADD, SIGMA1, SIGMA2
+from labbench.model.layout import (
+    ADD_F, ADD_R, INTERVAL, NOISE_ADD, SIGMA1, SIGMA2, FloatArray,
+)  # fmt: skip
 from labbench.model.models.kind import Model
 from labbench.model.random import normal
 
@@ -40,7 +44,7 @@ NE_SI_2025 = Model(
 
 
 @compiled
-def hold_kicks(growth, residue, key, interval, p):
+def hold_kicks(growth: float, residue: float, key: np.uint64, interval: int, p: FloatArray) -> None:
     """Draw the constant rates that an interval adds to growth and residue (both 1/s)."""
     dt = p[INTERVAL]
     p[ADD_F] = normal(key, 2 * interval) * sqrt(p[SIGMA1] * abs(growth) / dt)

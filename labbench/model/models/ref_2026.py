@@ -24,8 +24,12 @@ from __future__ import annotations
 
 from math import expm1
 
+import numpy as np
+
 from labbench.model.compiled import compiled
-from labbench.model.layout import ETA, INTERVAL, KAPPA, NOISE_SHRINK, SHRINK, M
+from labbench.model.layout import (
+    ETA, INTERVAL, KAPPA, NOISE_SHRINK, SHRINK, FloatArray, M,
+)  # fmt: skip
 from labbench.model.models.kind import Model
 from labbench.model.random import uniform
 
@@ -57,7 +61,7 @@ REF_2026 = Model(
 
 
 @compiled
-def hold_shrinking(f, key, interval, p):
+def hold_shrinking(f: float, key: np.uint64, interval: int, p: FloatArray) -> None:
     """Draw whether the filament shrinks in this interval, and set the rate of it."""
     dt = p[INTERVAL]
     probability = -expm1(-p[KAPPA] * max(f, 0.0) ** p[M] * dt)

@@ -12,8 +12,12 @@ below zero.
 
 from __future__ import annotations
 
+import numpy as np
+
 from labbench.model.compiled import compiled
-from labbench.model.layout import GAMMA1, GAMMA2, GAMMA3, NOISE_RATES, SIGMA1, SIGMA2, SIGMA3
+from labbench.model.layout import (
+    GAMMA1, GAMMA2, GAMMA3, NOISE_RATES, SIGMA1, SIGMA2, SIGMA3, FloatArray,
+)  # fmt: skip
 from labbench.model.models.kind import Model
 from labbench.model.random import normal
 
@@ -46,7 +50,9 @@ TCASAI_2024 = Model(
 
 
 @compiled
-def hold_rates(f, r, key, interval, nominal, p):
+def hold_rates(
+    f: float, r: float, key: np.uint64, interval: int, nominal: FloatArray, p: FloatArray
+) -> None:
     """Draw the decay rates of an interval around those of `nominal`, the constants of the card."""
     p[GAMMA1] = nominal[GAMMA1] * max(1.0 + p[SIGMA1] * f * normal(key, 3 * interval), 0.0)
     p[GAMMA2] = nominal[GAMMA2] * max(1.0 + p[SIGMA2] * r * normal(key, 3 * interval + 1), 0.0)
