@@ -17,7 +17,7 @@ from labbench.model.card import ModelCard
 from labbench.model.compiled import compiled, parallel
 from labbench.model.constants import pack
 from labbench.model.guards import EVENT_NAMES, SPIKE
-from labbench.model.integration import check_course, resting, threshold_v
+from labbench.model.integration import check_course, plain, resting, threshold_v
 from labbench.model.kernel import BUFFER_FULL, DONE, TOO_MANY_STEPS, integrate
 from labbench.model.layout import (
     N_FEEDBACK,
@@ -106,9 +106,55 @@ def _first(
                 break
 
 
+@compiled
+def _play_one(
+    t: int,
+    j: int,
+    trial: IntArray,
+    p: FloatArray,
+    device: IntArray,
+    threshold: FloatArray,
+    stop_at: IntArray,
+    stop_from_s: FloatArray,
+    corner_s: FloatArray,
+    level: FloatArray,
+    corners: IntArray,
+    sample_s: FloatArray,
+    times: IntArray,
+    first_sample: IntArray,
+    first_event: IntArray,
+    y_rest: FloatArray,
+    flags_rest: IntArray,
+    clock_rest: FloatArray,
+    seed: int,
+    rtol: float,
+    samples: FloatArray,
+    event_s: FloatArray,
+    event_kind: IntArray,
+    status: IntArray,
+) -> None:
+    """Integrate trial t, one of job j."""
+    key = stream_key(seed, device[j], trial[t])
+    y, flags, clock = y_rest.copy(), flags_rest.copy(), clock_rest.copy()
+    clock[TARGET] = exponential(key, 0)
+    status[t], n_events, _, _ = integrate(
+        p[j], y, flags, clock, key,
+        corner_s[corners[j] : corners[j + 1]], level[corners[j] : corners[j + 1]],
+        sample_s[times[j] : times[j + 1]], samples[first_sample[t] : first_sample[t + 1]],
+        event_s[first_event[t] : first_event[t + 1]],
+        event_kind[first_event[t] : first_event[t + 1]],
+        np.empty(0), np.empty((0, 5, N_FEEDBACK)), threshold[j], rtol, MAX_STEPS, stop_at[j],
+        stop_from_s[j],
+    )  # fmt: skip
+    for e in range(first_event[t] + n_events, first_event[t + 1]):
+        event_s[e] = np.nan
+        event_kind[e] = -1
+
+
 @parallel
 def _play(
     order: IntArray,
+    shares: IntArray,
     job: IntArray,
     trial: IntArray,
     p: FloatArray,
@@ -133,25 +179,36 @@ def _play(
     event_kind: IntArray,
     status: IntArray,
 ) -> None:
-    """Integrate the trials named in `order`, each with the arrays of its job."""
-    for i in prange(order.size):
-        t = order[i]
-        j = job[t]
-        key = stream_key(seed, device[j], trial[t])
-        y, flags, clock = y_rest.copy(), flags_rest.copy(), clock_rest.copy()
-        clock[TARGET] = exponential(key, 0)
-        status[t], n_events, _, _ = integrate(
-            p[j], y, flags, clock, key,
-            corner_s[corners[j] : corners[j + 1]], level[corners[j] : corners[j + 1]],
-            sample_s[times[j] : times[j + 1]], samples[first_sample[t] : first_sample[t + 1]],
-            event_s[first_event[t] : first_event[t + 1]],
-            event_kind[first_event[t] : first_event[t + 1]],
-            np.empty(0), np.empty((0, 5, N_FEEDBACK)), threshold[j], rtol, MAX_STEPS, stop_at[j],
-            stop_from_s[j],
-        )  # fmt: skip
-        for e in range(first_event[t] + n_events, first_event[t + 1]):
-            event_s[e] = np.nan
-            event_kind[e] = -1
+    """Integrate the trials named in `order`, each with the arrays of its job.
+
+    Thread i takes those from place `shares[i]` to `shares[i + 1]`.
+    """
+    for i in prange(shares.size - 1):
+        for place in range(shares[i], shares[i + 1]):
+            t = order[place]
+            _play_one(
+                t, job[t], trial, p, device, threshold, stop_at, stop_from_s, corner_s, level,
+                corners, sample_s, times, first_sample, first_event, y_rest, flags_rest,
+                clock_rest, seed, rtol, samples, event_s, event_kind, status,
+            )  # fmt: skip
+
+
+def _shared_out(costs: FloatArray, threads: int) -> tuple[IntArray, IntArray]:
+    """Share trials out to threads: the costliest first, each to whom has least so far.
+
+    Returns
+    -------
+    order, shares : (n,) and (threads + 1,) int64 arrays
+        Thread i takes the trials ``order[shares[i] : shares[i + 1]]``.
+    """
+    loads = [0.0] * threads
+    hands: list[list[int]] = [[] for _ in range(threads)]
+    for trial in np.argsort(-costs, kind="stable").tolist():
+        least = loads.index(min(loads))
+        loads[least] += costs[trial]
+        hands[least].append(trial)
+    shares = np.cumsum([0, *(len(hand) for hand in hands)])
+    return np.array([trial for hand in hands for trial in hand], np.int64), shares
 
 
 def _room(card: ModelCard, duration_s: float, stop_at: str) -> int:
@@ -185,7 +242,7 @@ def play(
         If a job's times run backwards or are not finite, or there is no such event or noise.
     """
     for one in jobs:
-        check_course(0.0, one.corner_s, one.level, one.sample_s)
+        check_course(0.0, plain(one.corner_s), plain(one.level), plain(one.sample_s))
         if one.repeats < 0 or (one.stop_at and one.stop_at not in EVENT_NAMES):
             raise StimulusError(
                 f"A job has repeats from 0 and stops at one of {', '.join(EVENT_NAMES)}: got "
@@ -213,14 +270,15 @@ def _play_in(
     sizes = np.array([one.sample_s.size for one in jobs])
     first_sample = np.r_[0, np.cumsum(sizes[job])]
     first_event = np.r_[0, np.cumsum(np.array(rooms)[job])]
-    packed = {id(one.card): pack(one.card, noise) for one in jobs}
+    cards = {id(one.card): one.card for one in jobs}
+    packed = {key: pack(card, noise) for key, card in cards.items()}
     rest = resting(jobs[0].card, seed)
     samples = np.full((first_sample[-1], N_FEEDBACK), np.nan)
     event_s, event_kind = np.empty(first_event[-1]), np.empty(first_event[-1], np.int64)
     status = np.full(job.size, DONE)
+    costs = [one.sample_s[-1] * (0.1 if one.stop_at else 1.0) for one in jobs]
     _play(
-        # Every thread takes one stretch of the list: deal, so that each gets some of every job.
-        np.argsort(np.arange(job.size) % get_num_threads(), kind="stable"),
+        *_shared_out(np.array(costs)[job], get_num_threads()),
         job,
         np.concatenate([one.first_trial + np.arange(one.repeats) for one in jobs]),
         np.array([packed[id(one.card)] for one in jobs]),

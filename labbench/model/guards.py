@@ -8,9 +8,9 @@ from __future__ import annotations
 from math import copysign, inf
 
 from labbench.model.compiled import compiled, inlined
-from labbench.model.equations import filament, slope
+from labbench.model.equations import filament, slope, work
 from labbench.model.layout import (
-    ALPHA, AREA, CAPPED, CIRCUIT, CURRENT, DEVICE_V, GAMMA3, HAS_AREA, HAZARD, LIMIT, LIMITED,
+    ALPHA, AREA, CAPPED, CIRCUIT, CURRENT, DEVICE_V, ETA, GAMMA3, HAS_AREA, HAZARD, LIMIT, LIMITED,
     N_FEEDBACK, NET, OVER_CAP, OVER_LIMIT, RATE_MAX, REVERSE, SLIDING, SYMMETRIC, THETA, WIDENED,
     FloatArray, IntArray, Q, R, V,
 )  # fmt: skip
@@ -223,9 +223,9 @@ def closing_s(q: float, dq: float, p: FloatArray) -> float:
 
 
 @compiled
-def jump(y: FloatArray, p: FloatArray, eta: float) -> None:
-    """Shrink the filament by a fraction of itself."""
-    f = filament(y[Q], y[R], p)
-    gap = p[ALPHA] + 1.0 - (1.0 - eta) * f - y[R]
-    y[Q] = 0.5 * gap * gap
+def jump(y: FloatArray, flags: IntArray, p: FloatArray) -> None:
+    """Shrink the filament by a fraction eta of itself, which ends the slide."""
+    f = (1.0 - p[ETA]) * filament(y[Q], y[R], p)
+    y[Q] = work(f, y[R], p)
     y[HAZARD] = 0.0
+    flags[SLIDING] = 0

@@ -110,9 +110,7 @@ def advance(
     StimulusError
         If times run backwards or are not finite, or there is no such noise.
     """
-    corner_s, level, sample_s = (
-        np.ascontiguousarray(a, dtype=np.float64) for a in (corner_s, level, sample_s)
-    )
+    corner_s, level, sample_s = plain(corner_s), plain(level), plain(sample_s)
     check_course(state.time_s, corner_s, level, sample_s)
     p = pack(card, noise)
     samples = np.full((sample_s.size, N_FEEDBACK), np.nan)
@@ -152,24 +150,28 @@ def threshold_v(card: ModelCard) -> float:
     return inf if card.circuit == "memristor" else SPIKE_GATE_V
 
 
-@compiled
-def _is_ascending(values: FloatArray) -> bool:
-    """Return whether values never decrease."""
-    before = -inf
-    for value in values:
-        if value < before:
-            return False
-        before = value
-    return True
+def plain(values: FloatArray) -> FloatArray:
+    """Return an array of the one kind that the integrator is compiled for, a copy only if needed.
+
+    Arrays that are strided or read-only would be compiled for again, for many seconds.
+    """
+    contiguous = np.ascontiguousarray(values, dtype=np.float64)
+    return contiguous if contiguous.flags.writeable else contiguous.copy()
 
 
 @compiled
-def _is_finite(values: FloatArray) -> bool:
-    """Return whether there are values, all of them finite; in one pass and without a copy."""
+def _flaw(values: FloatArray) -> int:
+    """Return 0, or 1 where a value is not finite or there is none, or 2 where one decreases.
+
+    In one pass and without copies: a course may have millions of samples.
+    """
+    before, decreases = -inf, False
     for value in values:
         if not -inf < value < inf:
-            return False
-    return values.size > 0
+            return 1
+        decreases |= value < before
+        before = value
+    return 2 * decreases if values.size else 1
 
 
 def check_course(
@@ -185,10 +187,11 @@ def check_course(
     if corner_s.shape != level.shape:
         raise StimulusError(f"A source has {corner_s.size} corner times, but {level.size} levels.")
     for what, values in (("corner times", corner_s), ("levels", level), ("samples", sample_s)):
-        if not _is_finite(values):
+        flaw = _flaw(values)
+        if flaw == 1:
             raise StimulusError(f"An integration needs finite {what}, at least one.")
-    if not (_is_ascending(corner_s) and _is_ascending(sample_s)):
-        raise StimulusError("Corner and sample times never decrease.")
+        if flaw == 2 and values is not level:
+            raise StimulusError("Corner and sample times never decrease.")
     if sample_s[0] < start_s:
         raise StimulusError(
             f"The device stands at {start_s} s; it cannot be sampled at {sample_s[0]} s."

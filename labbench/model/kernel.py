@@ -18,7 +18,7 @@ from labbench.model.guards import (
     first_event, jump, set_guards, step_to,
 )  # fmt: skip
 from labbench.model.layout import (
-    ADD_F, ADD_R, ALPHA, ARMED, C_PARALLEL, CIRCUIT, DRAWS, E_SOURCE, ETA, GAMMA1, GAMMA2, GAMMA3,
+    ADD_F, ADD_R, ALPHA, ARMED, C_PARALLEL, CIRCUIT, DRAWS, E_SOURCE, GAMMA1, GAMMA2, GAMMA3,
     HAZARD, HELD, HELD_INTERVAL, INTERVAL, LATCH_S, LATCH_SAID, LIMITED, N_FEEDBACK, N_SLOPES,
     N_STATES, NEURON, NOISE, NOISE_ADD, NOISE_JUMPS, NOISE_RATES, NOISE_SHRINK, PER_C, PER_LAMBDA,
     R_HRS, R_ON, SHRINK, SLIDING, SOURCE, SPIKE_TIME, TARGET, TIME, FloatArray, IntArray, Q, R, V,
@@ -129,23 +129,15 @@ def integrate(
             n_events = _spike(t, event_s, event_kind, n_events, flags, clock)
         n_events = _settle(t, y, u_start, du, flags, p, k, room[0], event_s, event_kind, n_events)
         h = _first_step(y, k, rtol, q_low)
-        may_grow, gone = True, inf
+        may_grow, way = True, inf
         while t < t_next:
             if n_steps >= max_steps or not h > 1e-14 * abs(t) + 1e-300:
                 status = TOO_MANY_STEPS
                 break
             n_steps += 1
             u = u_start + du * (t - t_start)
-            # A closing filament runs into a pole just behind s = 1: steps shrink in proportion
-            # to the way that is left, and the last one ends a little behind it.
             if not flags[SLIDING]:
-                closes = closing_s(y[Q], k[0, Q], p)
-                behind = p[ALPHA] * p[R_ON] / (p[R_HRS] * p[PER_LAMBDA] * max(-k[0, Q], 1e-300))
-                if closes + behind < gone:
-                    h *= (closes + behind) / gone if gone < inf else 1.0
-                gone = closes + behind
-                if h > closes:
-                    h = min(h, 1.02 * closes + 0.1 * behind)
+                h, way = _approach(h, way, y, k, p)
             # Two last steps of equal length beat a full one and a crumb.
             left = t_next - t
             trial = left if h >= left else (0.5 * left if 2.0 * h > left else h)
@@ -161,40 +153,28 @@ def integrate(
             may_grow = True
             # A step cut short by a corner says little about the next one.
             h = max(h, trial * growth) if trial < h and growth >= 1.0 else trial * growth
-            has_inner = False
             kind = -1
             if set_guards(y_new, flags, target, p, k, 6, room[0]):
                 interpolant(y, y_new, k, trial, inner)
                 kind, theta = first_event(y, y_new, u, du, trial, flags, target, p, k, inner, room)
                 if theta < 1.0:
-                    full = trial
+                    h = trial
                     trial = step_to(
                         kind, theta, y, u, du, trial, flags, target, p, k, inner, y_new, rtol, room
                     )
-                    h = full
-            is_last = kind < 0 and trial == left
-            t_new = t_next if is_last else t + trial
+            t_new = t_next if kind < 0 and trial == left else t + trial
             crosses = flags[ARMED] and y[V] < threshold_v <= y_new[V]
             has_sample = j_sample < sample_s.size and sample_s[j_sample] <= t_new
-            if crosses or has_sample or dense_s.size:
-                interpolant(y, y_new, k, trial, inner)
-                has_inner = True
-            while j_sample < sample_s.size and sample_s[j_sample] <= t_new:
-                part = min((sample_s[j_sample] - t) / trial, 1.0)
-                for j in range(N_FEEDBACK):
-                    samples[j_sample, j] = inside(y, inner, part, j)
-                samples[j_sample, Q] = filament(samples[j_sample, Q], samples[j_sample, R], p)
-                j_sample += 1
             if n_events + 8 > event_s.size or 0 < dense_s.size <= n_dense:
                 status = BUFFER_FULL
                 break
-            if dense_s.size and has_inner:
-                dense_s[n_dense] = t
-                for j in range(N_FEEDBACK):
-                    dense[n_dense, 0, j] = y[j]
-                    for i in range(4):
-                        dense[n_dense, 1 + i, j] = inner[i, j]
-                n_dense += 1
+            if crosses or has_sample or dense_s.size:
+                interpolant(y, y_new, k, trial, inner)
+                j_sample = _sample(t, trial, t_new, y, inner, p, sample_s, samples, j_sample)
+                if dense_s.size:
+                    _keep(y, inner, dense[n_dense])
+                    dense_s[n_dense] = t
+                    n_dense += 1
             if not flags[ARMED] and not flags[LATCH_SAID]:
                 latched_s = clock[SPIKE_TIME] + p[LATCH_S]
                 if t_new >= latched_s:
@@ -209,16 +189,18 @@ def integrate(
             for j in range(N_STATES):
                 y[j] = y_new[j]
             t = t_new
-            if kind >= 0:
+            if kind < 0:
+                for j in range(N_SLOPES):
+                    k[0, j] = k[6, j]
+            else:
                 u = u_start + du * (t - t_start)
                 if kind <= JUMP or (kind == COMPLIANCE and not flags[LIMITED]):
                     event_s[n_events], event_kind[n_events] = t, kind
                     n_events += 1
                 if kind == JUMP:
-                    jump(y, p, p[ETA])
+                    jump(y, flags, p)
                     target = exponential(key, flags[DRAWS])
                     flags[DRAWS] += 1
-                    flags[SLIDING] = 0
                 else:
                     change(kind, y, flags, p)
                 if kind <= JUMP:
@@ -227,12 +209,9 @@ def integrate(
                     )
                     first = _first_step(y, k, rtol, q_low)
                     h = min(first, 0.05 * h) if kind == OFF else first
-                    gone = inf
+                    way = inf
                 else:
                     restart(y, u, du, flags, p, k)
-            else:
-                for j in range(N_SLOPES):
-                    k[0, j] = k[6, j]
             while n_seen < n_events:
                 if event_kind[n_seen] == stop_at and event_s[n_seen] >= stop_from_s:
                     status = STOPPED
@@ -262,6 +241,49 @@ def _stretch(
         return t_next, level[-1], 0.0
     du = (level[corner] - level[corner - 1]) / (corner_s[corner] - corner_s[corner - 1])
     return t_next, level[corner - 1] + du * (t - corner_s[corner - 1]), du
+
+
+@compiled
+def _approach(
+    h: float, before: float, y: FloatArray, k: FloatArray, p: FloatArray
+) -> tuple[float, float]:
+    """Return a step that suits a closing filament, and the way it still has to go.
+
+    It runs into a pole just behind s = 1: steps shrink in proportion to the way that is left
+    (`before` is that of the last step), and the last one ends a little behind the closing.
+    """
+    closes = closing_s(y[Q], k[0, Q], p)
+    behind = p[ALPHA] * p[R_ON] / (p[R_HRS] * p[PER_LAMBDA] * max(-k[0, Q], 1e-300))
+    way = closes + behind
+    if way < before < inf:
+        h *= way / before
+    if h > closes:
+        h = min(h, 1.02 * closes + 0.1 * behind)
+    return h, way
+
+
+@compiled
+def _sample(
+    t: float, length: float, t_new: float, y: FloatArray, inner: FloatArray, p: FloatArray,
+    sample_s: FloatArray, samples: FloatArray, j_sample: int,
+) -> int:  # fmt: skip
+    """Fill the samples that lie in the last step; return the place of the next one."""
+    while j_sample < sample_s.size and sample_s[j_sample] <= t_new:
+        part = min((sample_s[j_sample] - t) / length, 1.0)
+        for j in range(N_FEEDBACK):
+            samples[j_sample, j] = inside(y, inner, part, j)
+        samples[j_sample, Q] = filament(samples[j_sample, Q], samples[j_sample, R], p)
+        j_sample += 1
+    return j_sample
+
+
+@compiled
+def _keep(y: FloatArray, inner: FloatArray, kept: FloatArray) -> None:
+    """Fill `kept` (5, 4) with the state at the start of the last step and its interpolant."""
+    for j in range(N_FEEDBACK):
+        kept[0, j] = y[j]
+        for i in range(4):
+            kept[1 + i, j] = inner[i, j]
 
 
 @compiled

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from labbench.errors import CardError
 from labbench.features import Outcome
 from labbench.model import ModelCard, Solution, advance, read_card, resting, simulate
 from labbench.model.closed_forms import (
+    gate_decay_s,
     gate_rise_s,
     hold_voltage_v,
     interval_s,
@@ -42,7 +44,7 @@ def hold(card: ModelCard, voltage_v: float, duration_s: float, residue: float = 
     return advance(card, state, times, np.full(2, voltage_v), times, noise="off", rtol=1e-9)
 
 
-@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.3])
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.3, 2.0])
 def test_fires_just_above_the_threshold_and_never_below(alpha: float):
     card = NO_RESIDUE.with_values({"alpha": alpha})
     threshold_v = threshold_voltage_v(card)
@@ -52,7 +54,7 @@ def test_fires_just_above_the_threshold_and_never_below(alpha: float):
     assert below.outcome is Outcome.DID_NOT_FIRE
 
 
-@pytest.mark.parametrize("residue", [0.1, 0.3, 0.6])
+@pytest.mark.parametrize("residue", [0.1, 0.3, 0.6, 0.98])
 def test_a_residue_lowers_the_threshold_as_stated(residue: float):
     # A residue that neither grows nor fades.
     card = NO_RESIDUE.with_values({"gamma2_per_s": 0.0})
@@ -83,6 +85,31 @@ def test_switching_time_is_that_of_the_integrator_and_its_integral(excess: float
 
     integral_s = quad(slowness, 0, 1, points=[(1 + alpha) / 2], limit=500)[0]
     assert expected_s == pytest.approx(integral_s, rel=1e-7)
+
+
+@pytest.mark.parametrize("excess", [1e-3, 0.3, 3.0])
+def test_switching_time_where_no_saddle_lies_on_the_way(excess: float):
+    card = NO_RESIDUE.with_values({"alpha": 2.0})
+    voltage_v = (1 + excess) * threshold_voltage_v(card)
+    expected_s = switching_time_s(card, voltage_v)
+    on_s = hold(card, voltage_v, 2 * expected_s).event_times_s("on")[0]
+    assert on_s == pytest.approx(expected_s, rel=1e-5)
+
+
+def test_closed_forms_say_what_they_need():
+    still = B1.with_values({"mu_per_v_s": 0.0})
+    for asked in (
+        lambda: threshold_voltage_v(still),
+        lambda: hold_voltage_v(still, 0.9, 0.1),
+        lambda: switching_time_s(still, 1.0),
+        lambda: sliding_point(B1.with_values({"beta_per_s": 0.0, "gamma2_per_s": 0.0})),
+    ):
+        with pytest.raises(CardError, match="above 0"):
+            asked()
+
+
+def test_gate_decay():
+    assert gate_decay_s(B1) == pytest.approx(1e-3)
 
 
 def test_switching_time_at_the_ends():
