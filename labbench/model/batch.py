@@ -17,7 +17,7 @@ from labbench.model.card import ModelCard
 from labbench.model.compiled import compiled, parallel
 from labbench.model.constants import pack
 from labbench.model.guards import EVENT_NAMES, SPIKE
-from labbench.model.integration import check_course, plain, resting, threshold_v
+from labbench.model.integration import check_course, flaw, resting, threshold_v
 from labbench.model.kernel import BUFFER_FULL, DONE, TOO_MANY_STEPS, integrate
 from labbench.model.layout import (
     N_FEEDBACK,
@@ -193,6 +193,25 @@ def _play(
             )  # fmt: skip
 
 
+@compiled
+def _are_sound(
+    corner_s: FloatArray,
+    level: FloatArray,
+    corners: IntArray,
+    sample_s: FloatArray,
+    times: IntArray,
+) -> bool:
+    """Return whether no job has a flaw, in one call; `check_course` says which it is."""
+    if level.size != corner_s.size or flaw(level) == 1:
+        return False
+    for j in range(corners.size - 1):
+        if flaw(corner_s[corners[j] : corners[j + 1]]) or sample_s[times[j]] < 0.0:
+            return False
+        if flaw(sample_s[times[j] : times[j + 1]]):
+            return False
+    return True
+
+
 def _shared_out(costs: FloatArray, threads: int) -> tuple[IntArray, IntArray]:
     """Share trials out to threads: the costliest first, each to whom has least so far.
 
@@ -242,7 +261,8 @@ def play(
         If a job's times run backwards or are not finite, or there is no such event or noise.
     """
     for one in jobs:
-        check_course(0.0, plain(one.corner_s), plain(one.level), plain(one.sample_s))
+        if one.corner_s.shape != one.level.shape or not (one.corner_s.size and one.sample_s.size):
+            check_course(0.0, one.corner_s, one.level, one.sample_s)
         if one.repeats < 0 or (one.stop_at and one.stop_at not in EVENT_NAMES):
             raise StimulusError(
                 f"A job has repeats from 0 and stops at one of {', '.join(EVENT_NAMES)}: got "
@@ -277,6 +297,14 @@ def _play_in(
     event_s, event_kind = np.empty(first_event[-1]), np.empty(first_event[-1], np.int64)
     status = np.full(job.size, DONE)
     costs = [one.sample_s[-1] * (0.1 if one.stop_at else 1.0) for one in jobs]
+    corner_s = np.concatenate([one.corner_s for one in jobs])
+    level = np.concatenate([one.level for one in jobs])
+    corners = np.r_[0, np.cumsum([one.corner_s.size for one in jobs])]
+    sample_s = np.concatenate([one.sample_s for one in jobs])
+    times = np.r_[0, np.cumsum(sizes)]
+    if not _are_sound(corner_s, level, corners, sample_s, times):
+        for one in jobs:
+            check_course(0.0, one.corner_s, one.level, one.sample_s)
     _play(
         *_shared_out(np.array(costs)[job], get_num_threads()),
         job,
@@ -286,11 +314,7 @@ def _play_in(
         np.array([threshold_v(one.card) for one in jobs]),
         np.array([EVENT_NAMES.index(one.stop_at) if one.stop_at else -1 for one in jobs]),
         np.array([one.stop_from_s for one in jobs], np.float64),
-        np.concatenate([one.corner_s for one in jobs]),
-        np.concatenate([one.level for one in jobs]),
-        np.r_[0, np.cumsum([one.corner_s.size for one in jobs])],
-        np.concatenate([one.sample_s for one in jobs]),
-        np.r_[0, np.cumsum(sizes)],
+        corner_s, level, corners, sample_s, times,
         first_sample, first_event, rest.y, rest.flags, rest.clock, seed, rtol, samples, event_s,
         event_kind, status,
     )  # fmt: skip

@@ -191,7 +191,7 @@ def step_to(
     """Repeat the step up to an event, until it ends on it; return its length.
 
     The interpolant is less exact than the step, so Newton's method goes on with steps, until the
-    event is sharper than the step is exact. A kink is no jump of the slopes: one try is enough.
+    event is as sharp as the step is exact. A kink is no jump of the slopes: one try is enough.
     """
     length = theta * h
     climb = 0.0
@@ -210,7 +210,7 @@ def step_to(
             climb = k[6, HAZARD]
         set_guards(y_new, flags, target, p, k, 6, room[1])
         change_s = -room[1, kind] / climb if climb > 0.0 else 0.0
-        if abs(change_s) <= 1e-2 * rtol * length or not 0.0 < length + change_s <= 1.5 * h:
+        if abs(change_s) <= rtol * length or not 0.0 < length + change_s <= 1.5 * h:
             break
         length += change_s
     return length

@@ -160,7 +160,7 @@ def plain(values: FloatArray) -> FloatArray:
 
 
 @compiled
-def _flaw(values: FloatArray) -> int:
+def flaw(values: FloatArray) -> int:
     """Return 0, or 1 where a value is not finite or there is none, or 2 where one decreases.
 
     In one pass and without copies: a course may have millions of samples.
@@ -187,10 +187,10 @@ def check_course(
     if corner_s.shape != level.shape:
         raise StimulusError(f"A source has {corner_s.size} corner times, but {level.size} levels.")
     for what, values in (("corner times", corner_s), ("levels", level), ("samples", sample_s)):
-        flaw = _flaw(values)
-        if flaw == 1:
+        found = flaw(values)
+        if found == 1:
             raise StimulusError(f"An integration needs finite {what}, at least one.")
-        if flaw == 2 and values is not level:
+        if found == 2 and values is not level:
             raise StimulusError("Corner and sample times never decrease.")
     if sample_s[0] < start_s:
         raise StimulusError(

@@ -208,7 +208,11 @@ def integrate(
                         t, y, u, du, flags, p, k, room[0], event_s, event_kind, n_events
                     )
                     first = _first_step(y, k, rtol, q_low)
-                    h = min(first, 0.05 * h) if kind == OFF else first
+                    h = (
+                        min(first, 0.05 * h)
+                        if kind == OFF
+                        else (max(first, h) if kind == JUMP else first)
+                    )
                     way = inf
                 else:
                     restart(y, u, du, flags, p, k)
