@@ -87,9 +87,8 @@ def slope(
     flags: IntArray,
     p: FloatArray,
     k: FloatArray,
-    row: int,
 ) -> None:
-    """Fill a row of `k` (7, 12) with all time derivatives, and with what the guards look at.
+    """Fill `k` (12,) with all time derivatives, and with what the guards look at.
 
     `u` is the level of the source and `du` its slope. Powers are in W, stored energy aside.
     """
@@ -125,14 +124,14 @@ def slope(
         b += p[ADD_R]
     decay = (p[GAMMA1] + p[BETA]) * f
     if p[RATE_MAX] < inf:
-        k[row, OVER_CAP] = p[MU] * e / gap - decay - p[RATE_MAX]
+        k[OVER_CAP] = p[MU] * e / gap - decay - p[RATE_MAX]
     if flags[CAPPED]:
         dq = gap * (extra - p[RATE_MAX] - b)
     else:
         dq = -p[MU] * e + gap * (decay + extra - b)
     d_area = 0.0
     if flags[SLIDING]:
-        k[row, NET] = -dq / gap
+        k[NET] = -dq / gap
         dq = 0.0
         if p[HAS_AREA]:
             d_area = p[THETA] * e * exp(1.0 - area) - p[GAMMA3] * exp(area - 1.0)
@@ -140,10 +139,10 @@ def slope(
                 b = 0.0
             else:
                 d_area = 0.0
-    k[row, Q], k[row, R], k[row, V], k[row, AREA] = dq, b, dv, d_area
-    k[row, HAZARD] = rate
-    k[row, E_SOURCE], k[row, E_MEMRISTOR], k[row, E_RESISTOR] = p_source, v * i, p_resistor
-    k[row, DEVICE_V], k[row, OVER_LIMIT] = v, over_limit
+    k[Q], k[R], k[V], k[AREA] = dq, b, dv, d_area
+    k[HAZARD] = rate
+    k[E_SOURCE], k[E_MEMRISTOR], k[E_RESISTOR] = p_source, v * i, p_resistor
+    k[DEVICE_V], k[OVER_LIMIT] = v, over_limit
 
 
 @inlined

@@ -8,13 +8,13 @@ from __future__ import annotations
 from math import copysign, inf
 
 from labbench.model.compiled import compiled, inlined
-from labbench.model.equations import filament, slope, work
+from labbench.model.equations import filament, work
 from labbench.model.layout import (
     ALPHA, AREA, CAPPED, CIRCUIT, CURRENT, DEVICE_V, ETA, GAMMA3, HAS_AREA, HAZARD, LIMIT, LIMITED,
     N_FEEDBACK, NET, OVER_CAP, OVER_LIMIT, RATE_MAX, REVERSE, SLIDING, SYMMETRIC, THETA, WIDENED,
     FloatArray, IntArray, Q, R, V,
 )  # fmt: skip
-from labbench.model.step import inside, step
+from labbench.model.step import inside, slope_at, step
 
 # Kinds of events that are reported, and their names in event files.
 ON, OFF, JUMP, SPIKE, LATCHED, COMPLIANCE = range(6)
@@ -34,27 +34,26 @@ def set_guards(
     target: float,
     p: FloatArray,
     k: FloatArray,
-    row: int,
     g: FloatArray,
 ) -> bool:
-    """Fill `g` (9,) with all guards, by kind, at a state whose slopes stand in a row of `k`.
+    """Fill `g` (9,) with all guards, by kind, at a state with slopes `k` (12,).
 
     Returns
     -------
     bool
         Whether any is positive.
     """
-    v = k[row, DEVICE_V]
+    v = k[DEVICE_V]
     g[ON] = g[OFF] = g[SPIKE] = g[LATCHED] = g[COMPLIANCE] = g[CAP] = g[WIDEN] = _NEVER
     if not flags[SLIDING]:
         g[ON] = 0.5 * p[ALPHA] * p[ALPHA] - y[Q]
     elif not flags[WIDENED]:
-        g[OFF] = -k[row, NET]
+        g[OFF] = -k[NET]
     g[JUMP] = y[HAZARD] - target
     if p[LIMIT] < inf:
-        g[COMPLIANCE] = -k[row, OVER_LIMIT] if flags[LIMITED] else k[row, OVER_LIMIT]
+        g[COMPLIANCE] = -k[OVER_LIMIT] if flags[LIMITED] else k[OVER_LIMIT]
     if p[RATE_MAX] < inf:
-        g[CAP] = -k[row, OVER_CAP] if flags[CAPPED] else k[row, OVER_CAP]
+        g[CAP] = -k[OVER_CAP] if flags[CAPPED] else k[OVER_CAP]
     g[ZERO] = v if flags[REVERSE] else -v
     if p[HAS_AREA] and flags[SLIDING]:
         if flags[WIDENED]:
@@ -110,8 +109,8 @@ def first_event(
         For the guards at both ends, and a state in between and its guards.
     """
     found, first = -1, 2.0
-    set_guards(y, flags, target, p, k, 0, room[0])
-    set_guards(y_new, flags, target, p, k, 6, room[1])
+    set_guards(y, flags, target, p, k[0], room[0])
+    set_guards(y_new, flags, target, p, k[6], room[1])
     for kind in range(N_KINDS):
         g_low, g_high = room[0, kind], room[1, kind]
         if not g_high > 0.0:
@@ -166,8 +165,8 @@ def _guard_inside(
     state = room[2]
     for j in range(N_FEEDBACK + 1):
         state[j] = inside(y, dense, theta, j)
-    slope(state[Q], state[R], state[V], state[AREA], u + du * h * theta, du, flags, p, k, 1)
-    set_guards(state, flags, target, p, k, 1, room[3])
+    slope_at(state, u + du * h * theta, du, flags, p, k[1])
+    set_guards(state, flags, target, p, k[1], room[3])
     return room[3, kind]
 
 
@@ -208,7 +207,7 @@ def step_to(
             climb = -k[6, Q]
         elif kind == JUMP:
             climb = k[6, HAZARD]
-        set_guards(y_new, flags, target, p, k, 6, room[1])
+        set_guards(y_new, flags, target, p, k[6], room[1])
         change_s = -room[1, kind] / climb if climb > 0.0 else 0.0
         if abs(change_s) <= rtol * length or not 0.0 < length + change_s <= 1.5 * h:
             break

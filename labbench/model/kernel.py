@@ -154,7 +154,7 @@ def integrate(
             # A step cut short by a corner says little about the next one.
             h = max(h, trial * growth) if trial < h and growth >= 1.0 else trial * growth
             kind = -1
-            if set_guards(y_new, flags, target, p, k, 6, room[0]):
+            if set_guards(y_new, flags, target, p, k[6], room[0]):
                 interpolant(y, y_new, k, trial, inner)
                 kind, theta = first_event(y, y_new, u, du, trial, flags, target, p, k, inner, room)
                 if theta < 1.0:
@@ -363,7 +363,7 @@ def _settle(
     """Bring the branches in line with a state that did not come to them continuously."""
     for _ in range(4):
         restart(y, u, du, flags, p, k)
-        set_guards(y, flags, inf, p, k, 0, g)
+        set_guards(y, flags, inf, p, k[0], g)
         kind = -1
         for one in (COMPLIANCE, ZERO, CAP, WIDEN, OFF):
             if g[one] > 0.0:

@@ -17,11 +17,19 @@ from labbench.model.layout import (
 
 
 @compiled
+def slope_at(
+    y: FloatArray, u: float, du: float, flags: IntArray, p: FloatArray, k: FloatArray
+) -> None:
+    """Fill a row of slopes (12,) at a state; a call, where `slope` is not worth to be merged."""
+    slope(y[Q], y[R], y[V], y[AREA], u, du, flags, p, k)
+
+
+@compiled
 def restart(
     y: FloatArray, u: float, du: float, flags: IntArray, p: FloatArray, k: FloatArray
 ) -> None:
     """Fill the first row of slopes at a state that is new to the method."""
-    slope(y[Q], y[R], y[V], y[AREA], u, du, flags, p, k, 0)
+    slope_at(y, u, du, flags, p, k[0])
 
 
 # Butcher tableau: stage i starts from y + h sum_m A[i, m] k_m at the time t + C[i] h. The last row
@@ -59,7 +67,7 @@ def step(
             z1 += a * k[m, 1]
             z2 += a * k[m, 2]
             z3 += a * k[m, 3]
-        slope(z0, z1, z2, z3, u + du * C[i] * h, du, flags, p, k, i)
+        slope(z0, z1, z2, z3, u + du * C[i] * h, du, flags, p, k[i])
     y_new[0], y_new[1], y_new[2], y_new[3] = z0, z1, z2, z3
     for j in range(N_FEEDBACK, N_STATES):
         total = 0.0
