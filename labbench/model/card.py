@@ -190,6 +190,9 @@ class ModelCard:
                 "a compliance charges shunt_capacitance_f through a resistance: give "
                 "series_resistance_ohm."
             )
+        noisy = [name for name in ("sigma1", "sigma2", "sigma3") if self[name] > 0]
+        if noisy and self["noise_interval_s"] == 0:
+            refuse(f"{noisy[0]} is noise that is held over intervals: give noise_interval_s.")
         if self.circuit == "chain" and self["stages"] != int(self["stages"]):
             refuse(f"stages = {self['stages']:g} is not a whole number.")
 

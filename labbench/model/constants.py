@@ -90,7 +90,10 @@ def node_capacitance_f(card: ModelCard) -> float:
 def _noise_law(card: ModelCard, noise: str) -> int:
     """Return the place of a noise law: in intervals where the card gives one, else jumps."""
     law = MODELS[card.model].interval_law if card["noise_interval_s"] > 0 else NOISE_JUMPS
-    if noise == "off":
+    # Intervals without noise would cost steps for nothing.
+    sizes = ("eta",) if law == NOISE_SHRINK else ("sigma1", "sigma2", "sigma3")
+    is_silent = law != NOISE_JUMPS and not any(card[name] > 0 for name in sizes)
+    if noise == "off" or is_silent:
         return NOISE_OFF
     if noise == "random":
         return law

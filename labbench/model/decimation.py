@@ -15,7 +15,7 @@ def _keep(time_s: FloatArray, level: FloatArray, tolerance: float, kept: NDArray
     """Mark the points to keep, in one pass; return how many.
 
     A door swings from the last kept point: between the steepest and the flattest line that pass
-    within half the tolerance of all points since. A point that neither line can reach shuts it, and
+    within the tolerance of all points since. A point that neither line can reach shuts it, and
     the point before is kept.
     """
     kept[0] = True

@@ -11,8 +11,8 @@ States: filament f, residue r; s = f + r, x = min(s, 1); gap g = alpha + 1 - s; 
     (5) R(x) = Ron x / S^2 + Roff (exp((1 - x) / lambda) - 1) / (exp(1 / lambda) - 1)
     (6) jumps    f -> (1 - eta) f at hazard kappa f^m
 
-The jumps' mean drift, -kappa eta f^(m+1), joins (1) in mean-field runs. S is 1 but for the model
-with a filament area.
+The jumps' mean drift, -kappa eta f^(m+1), joins (1) in mean-field runs; with at most one in an
+interval dt, -eta f (1 - exp(-kappa f^m dt)) / dt. S is 1 but for the model with a filament area.
 
 The growth (1) has a pole at g = 0, so what is integrated in place of f is q = g^2 / 2::
 
@@ -36,15 +36,17 @@ element takes the voltage (the current) that is left.
 
 from __future__ import annotations
 
-from math import copysign, exp, inf, sqrt
+from math import copysign, exp, expm1, inf, sqrt
 
-from labbench.model.compiled import inlined
+import numpy as np
+
+from labbench.model.compiled import compiled, inlined
 from labbench.model.layout import (
-    ADD_F, ADD_R, ALPHA, AREA, BETA, C_PARALLEL, CAPPED, CIRCUIT, CLIP, CURRENT, CURRENT_STATIC,
-    DEVICE_V, E_MEMRISTOR, E_RESISTOR, E_SOURCE, ETA, FIXTURE, G_SHUNT, GAMMA1, GAMMA2, GAMMA3,
-    HAS_AREA, HAZARD, KAPPA, LIMIT, LIMITED, MU, NET, NEURON, NOISE, NOISE_ADD, NOISE_MEAN,
-    OVER_CAP, OVER_LIMIT, PER_C, PER_LAMBDA, R_HRS, R_ON, R_SERIES, RATE_MAX, REVERSE, SHRINK,
-    SLIDING, SYMMETRIC, THETA, WIDENED, FloatArray, IntArray, M, Q, R, V,
+    ADD_F, ADD_R, ALPHA, AREA, BETA, CAPPED, CIRCUIT, CLIP, CURRENT, CURRENT_STATIC, C_PARALLEL,
+    DEVICE_V, ETA, E_MEMRISTOR, E_RESISTOR, E_SOURCE, FIXTURE, FloatArray, GAMMA1, GAMMA2, GAMMA3,
+    G_SHUNT, HAS_AREA, HAZARD, INTERVAL, IntArray, KAPPA, LIMIT, LIMITED, M, MU, NET, NEURON,
+    NOISE, NOISE_ADD, NOISE_MEAN, N_FLAGS, OVER_CAP, OVER_LIMIT, PER_C, PER_LAMBDA, Q, R, RATE_MAX,
+    REVERSE, R_HRS, R_ON, R_SERIES, SHRINK, SLIDING, SYMMETRIC, THETA, V, WIDENED,
 )  # fmt: skip
 
 
@@ -116,7 +118,8 @@ def slope(
     rate = hazard(f, p)
     extra = p[SHRINK] * f
     if p[NOISE] == NOISE_MEAN:
-        extra += p[ETA] * rate * f
+        dt = p[INTERVAL]
+        extra += p[ETA] * f * (-expm1(-rate * dt) / dt if dt > 0.0 else rate)
     elif p[NOISE] == NOISE_ADD and (f > 0.0 or p[ADD_F] > 0.0):
         extra -= p[ADD_F]
     b = p[BETA] * f - p[GAMMA2] * r
@@ -160,7 +163,8 @@ def _fixture(
         i = _clipped(v / r_ohm, p)
         taken_a = i + v * p[G_SHUNT]
         if kind == CURRENT:
-            over = abs(u) - abs(taken_a) if flags[LIMITED] else abs(v) - limit
+            # At its limit it gives less than it could, until it could not.
+            over = copysign(1.0, v) * (u - taken_a) if flags[LIMITED] else abs(v) - limit
             source_a = taken_a if flags[LIMITED] else u
             return v, i, (source_a - taken_a) * p[PER_C], source_a * v, v * v * p[G_SHUNT], over
         source_a = (u - v) / p[R_SERIES]
@@ -169,23 +173,46 @@ def _fixture(
             source_a = copysign(limit, source_a)
         lost = v * v * p[G_SHUNT] + (u - v) * source_a
         return v, i, (source_a - taken_a) * p[PER_C], u * source_a, lost, over
-    # A node without capacitance follows at once.
+    # A node without capacitance follows at once; a device beyond its clip takes a fixed current.
     conducts = p[CLIP] == inf or u > 0.0
     load = 1.0 / (p[G_SHUNT] + (1.0 / r_ohm if conducts else 1e-30))
+    most_v = p[CLIP] * r_ohm
     if kind == CURRENT_STATIC:
         v = u * load
+        if v > most_v:
+            v = (u - p[CLIP]) / p[G_SHUNT]
         over = abs(v) - limit
         if flags[LIMITED]:
             v = copysign(limit, u)
-        source_a = v / load
-        return v, _clipped(v / r_ohm, p), 0.0, source_a * v, v * v * p[G_SHUNT], over
+        i = _clipped(v / r_ohm, p)
+        source_a = i + v * p[G_SHUNT]
+        return v, i, 0.0, source_a * v, v * v * p[G_SHUNT], over
     source_a = u / (p[R_SERIES] + load)
+    v = source_a * load
+    if v > most_v:
+        v = (u - p[CLIP] * p[R_SERIES]) / (1.0 + p[G_SHUNT] * p[R_SERIES])
+        source_a = p[CLIP] + v * p[G_SHUNT]
     over = abs(source_a) - limit
     if flags[LIMITED]:
         source_a = copysign(limit, u)
-    v = source_a * load
+        v = source_a * load
+        if v > most_v:
+            v = (source_a - p[CLIP]) / p[G_SHUNT]
     lost = v * v * p[G_SHUNT] + (u - v) * source_a
     return v, _clipped(v / r_ohm, p), 0.0, u * source_a, lost, over
+
+
+@compiled
+def static_node(r_ohm: FloatArray, source: FloatArray, p: FloatArray, out: FloatArray) -> None:
+    """Fill `out` with the voltage of a node without capacitance, for resistances and sources."""
+    flags = np.zeros(N_FLAGS, np.int64)
+    for j in range(out.size):
+        flags[LIMITED] = 0
+        found = _fixture(0.0, r_ohm[j], source[j], flags, p)
+        if found[5] > 0.0:
+            flags[LIMITED] = 1
+            found = _fixture(0.0, r_ohm[j], source[j], flags, p)
+        out[j] = found[0]
 
 
 @inlined

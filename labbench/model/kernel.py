@@ -18,10 +18,11 @@ from labbench.model.guards import (
     first_event, jump, set_guards, step_to,
 )  # fmt: skip
 from labbench.model.layout import (
-    ADD_F, ADD_R, ALPHA, ARMED, C_PARALLEL, CIRCUIT, DRAWS, E_SOURCE, GAMMA1, GAMMA2, GAMMA3,
-    HAZARD, HELD, HELD_INTERVAL, INTERVAL, LATCH_S, LATCH_SAID, LIMITED, N_FEEDBACK, N_SLOPES,
-    N_STATES, NEURON, NOISE, NOISE_ADD, NOISE_JUMPS, NOISE_RATES, NOISE_SHRINK, PER_C, PER_LAMBDA,
-    R_HRS, R_ON, SHRINK, SLIDING, SOURCE, SPIKE_TIME, TARGET, TIME, FloatArray, IntArray, Q, R, V,
+    ADD_F, ADD_R, ALPHA, ARMED, CIRCUIT, C_PARALLEL, DEVICE_V, DRAWS, E_SOURCE, FloatArray, GAMMA1,
+    GAMMA2, GAMMA3, HAZARD, HELD, HELD_INTERVAL, INTERVAL, IntArray, LATCH_S, LATCH_SAID, LIMITED,
+    NEURON, NOISE, NOISE_ADD, NOISE_JUMPS, NOISE_RATES, NOISE_SHRINK, N_FEEDBACK, N_SLOPES,
+    N_STATES, PER_C, PER_LAMBDA, Q, R, REVERSE, R_HRS, R_ON, SHRINK, SLIDING, SOURCE, SPIKE_TIME,
+    TARGET, TIME, V,
 )  # fmt: skip
 from labbench.model.models.ne_si_2025 import hold_kicks
 from labbench.model.models.ref_2026 import hold_shrinking
@@ -176,11 +177,14 @@ def integrate(
                     dense_s[n_dense] = t
                     n_dense += 1
             if not flags[ARMED] and not flags[LATCH_SAID]:
-                latched_s = clock[SPIKE_TIME] + p[LATCH_S]
+                latched_s = max(clock[SPIKE_TIME] + p[LATCH_S], t)
                 if t_new >= latched_s:
-                    event_s[n_events], event_kind[n_events] = max(latched_s, t), LATCHED
-                    n_events += 1
-                    flags[LATCH_SAID] = 1
+                    interpolant(y, y_new, k, trial, inner)
+                    # A step may be so long that the gate was back before.
+                    if inside(y, inner, (latched_s - t) / trial, V) >= REARM * threshold_v:
+                        event_s[n_events], event_kind[n_events] = latched_s, LATCHED
+                        n_events += 1
+                        flags[LATCH_SAID] = 1
             if crosses:
                 at_s = t + trial * _crossing(y, inner, threshold_v)
                 n_events = _spike(at_s, event_s, event_kind, n_events, flags, clock)
@@ -203,7 +207,8 @@ def integrate(
                     flags[DRAWS] += 1
                 else:
                     change(kind, y, flags, p)
-                if kind <= JUMP:
+                # A filament that was wide could not open; once it is narrow, it may do so at once.
+                if kind <= JUMP or kind == WIDEN:
                     n_events = _settle(
                         t, y, u, du, flags, p, k, room[0], event_s, event_kind, n_events
                     )
@@ -331,6 +336,9 @@ def _hold_noise(
     if law not in (NOISE_SHRINK, NOISE_ADD, NOISE_RATES):
         return t_next
     interval = floor(t / p[INTERVAL] + 1e-9)
+    # Far from zero the quotient is less exact than that, and no interval may end where it begins.
+    if (interval + 1) * p[INTERVAL] <= t:
+        interval += 1
     if clock[HELD_INTERVAL] != interval:
         clock[HELD_INTERVAL] = interval
         f = filament(y[Q], y[R], p)
@@ -340,7 +348,7 @@ def _hold_noise(
             p[ADD_F] = p[ADD_R] = 0.0
             restart(y, u, 0.0, flags, p, k)
             growth = -k[0, Q] / sqrt(2.0 * max(y[Q], 1e-300)) - k[0, R]
-            hold_kicks(growth, k[0, R], key, interval, p)
+            hold_kicks(f, y[R], growth, k[0, R], flags[SLIDING], key, interval, p)
         else:
             hold_rates(f, y[R], key, interval, p_card, p)
     return min(t_next, (interval + 1) * p[INTERVAL])
@@ -364,6 +372,14 @@ def _settle(
     for _ in range(4):
         restart(y, u, du, flags, p, k)
         set_guards(y, flags, inf, p, k[0], g)
+        if k[0, DEVICE_V] == 0.0:
+            # From zero on, the sign of the device voltage is that of its slope.
+            rise = k[0, V]
+            if p[CIRCUIT] == NEURON:
+                rise = du - rise
+            elif rise == 0.0:
+                rise = du
+            g[ZERO] = rise if flags[REVERSE] else -rise
         kind = -1
         for one in (COMPLIANCE, ZERO, CAP, WIDEN, OFF):
             if g[one] > 0.0:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
+from labbench.model.constants import pack
+from labbench.model.equations import static_node
 from labbench.model.guards import COMPLIANCE, EVENT_NAMES, LATCHED, ON, SPIKE
 from labbench.model.layout import (
     HAZARD,
@@ -195,12 +197,9 @@ class Solution:
         card = self.card
         if card.circuit != "memristor" or card.has_node_state:
             return np.ascontiguousarray(self.samples[:, 2])
-        load = 1.0 / (1.0 / self.resistance_ohm + 1.0 / card["shunt_resistance_ohm"])
-        if card.drive == "current":
-            free_v, limit = self.input * load, card["compliance_v"]
-            return np.asarray(np.clip(free_v, -limit, limit))
-        source_a = self.input / (card["series_resistance_ohm"] + load)
-        return np.asarray(load * np.clip(source_a, -card["compliance_a"], card["compliance_a"]))
+        node_v = np.empty_like(self.time_s)
+        static_node(self.resistance_ohm, self.input, pack(card, "off"), node_v)
+        return node_v
 
     @cached_property
     def memristor_a(self) -> FloatArray:

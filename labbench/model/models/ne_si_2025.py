@@ -44,8 +44,19 @@ NE_SI_2025 = Model(
 
 
 @compiled
-def hold_kicks(growth: float, residue: float, key: np.uint64, interval: int, p: FloatArray) -> None:
-    """Draw the constant rates that an interval adds to growth and residue (both 1/s)."""
+def hold_kicks(
+    f: float, r: float, growth: float, residue: float, is_sliding: int, key: np.uint64,
+    interval: int, p: FloatArray,
+) -> None:  # fmt: skip
+    """Draw the constant rates that an interval adds to growth and residue (both 1/s).
+
+    They are cut to what leaves a state at zero after the interval, on the slide the filament too,
+    which pays there for what the residue gains.
+    """
     dt = p[INTERVAL]
-    p[ADD_F] = normal(key, 2 * interval) * sqrt(p[SIGMA1] * abs(growth) / dt)
-    p[ADD_R] = normal(key, 2 * interval + 1) * sqrt(p[SIGMA2] * abs(residue) / dt)
+    kick_f = normal(key, 2 * interval) * sqrt(p[SIGMA1] * abs(growth) / dt)
+    kick_r = normal(key, 2 * interval + 1) * sqrt(p[SIGMA2] * abs(residue) / dt)
+    if is_sliding:
+        kick_r = min(kick_r, max(f / dt - residue, 0.0))
+    p[ADD_F] = max(kick_f, min(-f / dt - growth, 0.0))
+    p[ADD_R] = max(kick_r, min(-r / dt - residue, 0.0))
