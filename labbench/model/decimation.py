@@ -22,9 +22,9 @@ def _keep(time_s: FloatArray, level: FloatArray, tolerance: float, kept: NDArray
     count, last = 1, 0
     steepest, flattest = np.inf, -np.inf
     for i in range(1, time_s.size):
+        is_step = not time_s[i] > time_s[i - 1]
         dt = time_s[i] - time_s[last]
-        slope = (level[i] - level[last]) / dt if dt > 0.0 else np.nan
-        if dt > 0.0 and flattest <= slope <= steepest:
+        if not is_step and flattest <= (level[i] - level[last]) / dt <= steepest:
             steepest = min(steepest, (level[i] + tolerance - level[last]) / dt)
             flattest = max(flattest, (level[i] - tolerance - level[last]) / dt)
             continue
@@ -33,7 +33,7 @@ def _keep(time_s: FloatArray, level: FloatArray, tolerance: float, kept: NDArray
             count += 1
             last = i - 1
         dt = time_s[i] - time_s[last]
-        if dt > 0.0:
+        if not is_step:
             steepest = (level[i] + tolerance - level[last]) / dt
             flattest = (level[i] - tolerance - level[last]) / dt
         else:

@@ -123,7 +123,7 @@ def slope(
     elif p[NOISE] == NOISE_ADD and (f > 0.0 or p[ADD_F] > 0.0):
         extra -= p[ADD_F]
     b = p[BETA] * f - p[GAMMA2] * r
-    if r > 0.0 or p[ADD_R] > 0.0:
+    if (r > 0.0 or p[ADD_R] > 0.0) and (f > 0.0 or p[ADD_R] < 0.0 or not flags[SLIDING]):
         b += p[ADD_R]
     decay = (p[GAMMA1] + p[BETA]) * f
     if p[RATE_MAX] < inf:

@@ -87,13 +87,16 @@ class DenseOutput:
             If a time lies outside of the integration.
         """
         time_s = np.asarray(time_s, dtype=np.float64)
-        if time_s.size and not (self.step_s[0] <= time_s.min() <= time_s.max() <= self.step_s[-1]):
+        start_s, end_s = self.step_s[0], self.step_s[-1]
+        is_inside = len(self.step) and start_s <= time_s.min(initial=end_s)
+        if time_s.size and not (is_inside and time_s.max() <= end_s):
             raise StimulusError(
-                f"This solution goes from {self.step_s[0]:g} s to {self.step_s[-1]:g} s: asked for "
+                f"This solution goes from {start_s:g} s to {end_s:g} s: asked for "
                 f"{time_s.min():g} s to {time_s.max():g} s."
             )
         at = np.clip(np.searchsorted(self.step_s, time_s, side="left") - 1, 0, len(self.step) - 1)
-        length_s = self.step_s[at + 1] - self.step_s[at]
+        # A step may end on an event where it begins.
+        length_s = np.maximum(self.step_s[at + 1] - self.step_s[at], np.finfo(float).tiny)
         theta = ((time_s - self.step_s[at]) / length_s)[:, None]
         rest = 1.0 - theta
         y, d0, d1, d2, d3 = (self.step[at, j] for j in range(5))
