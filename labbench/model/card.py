@@ -206,7 +206,8 @@ class ModelCard:
         return capacitance > 0 and (self.drive == "current" or self["series_resistance_ohm"] > 0)
 
     def with_values(self, values: Mapping[str, float], **fields: Any) -> ModelCard:
-        """Return a card with some values (and other fields) replaced."""
+        """Return a card with some values (and other fields) replaced; they are not assumed then."""
+        fields.setdefault("assumed", tuple(name for name in self.assumed if name not in values))
         return replace(self, values={**self.values, **values}, **fields)
 
     def to_dict(self) -> dict[str, Any]:

@@ -195,6 +195,12 @@ def test_impossible_cards_are_refused_and_say_what_is_wrong(document, message):
         card_from_dict(document)
 
 
+def test_what_is_replaced_is_not_assumed_any_more():
+    card = ModelCard(assumed=("alpha", "eta"))
+    assert card.with_values({"alpha": 0.02}).assumed == ("eta",)
+    assert card.with_values({"alpha": 0.02}, assumed=("alpha",)).assumed == ("alpha",)
+
+
 def test_files(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[parameters]\nalpha = 0.02\n")
