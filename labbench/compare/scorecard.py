@@ -9,7 +9,11 @@ from typing import Any
 
 from labbench.compare.properties import Comparison
 from labbench.features import Response, read_pulses
-from labbench.model import Loading, ModelCard, simulate
+from labbench.model import Loading, ModelCard
+from labbench.model.energy import EnergySplit, spike_energies
+
+# A pulse makes a spike or a few: no need of more stops to go on from.
+LEGS = 100
 
 
 @dataclass(frozen=True)
@@ -51,33 +55,45 @@ def energy_per_spike(
 ) -> dict[str, Any]:
     """Return the energy of one spike by element, inferred with a card.
 
-    Simulates, without noise, the recorded single pulse of median amplitude among those that
-    fired; empty if none did. Source minus memristor, control resistor and stored energy
-    is zero; the supply's branch is nanojoules and never hidden behind the input's picojoules.
+    Plays, without noise, the recorded single pulse of median amplitude among those that fired;
+    empty if none did, or the card is not one of a neuron. Energies are the mean over the whole
+    spikes, see `labbench.model.energy.spike_energies`, and missing if there is none. Source minus
+    memristor, resistors and stored energy is zero; the supply's branch is nanojoules and never
+    hidden behind the input's picojoules.
+
+    Returns
+    -------
+    dict
+        inferred_with, amplitude_v, outcome, spikes (whole ones), energy_j (of one, by element),
+        idle_s and idle_j (between spikes, by element), latched_s and latched_j (the gate up for
+        good).
     """
     fired = [
         (reading[0].pulse.amplitude_v, response)
         for response in responses
         if (reading := read_pulses(response)) and len(reading) == 1 and reading[0].fired
     ]
-    if not fired:
+    if card.circuit != "neuron" or not fired:
         return {}
     amplitude_v, response = sorted(fired, key=lambda pair: pair[0])[len(fired) // 2]
-    simulation = simulate(
-        card,
-        response.stimulus,
-        noise="off",
-        interval_s=response.trace.interval_s,
-        loading=loading,
-        rtol=1e-8,
-    )
-    spikes = simulation.solution.event_times_s("spike").size
+    account = spike_energies(card, response.stimulus, loading=loading, legs=LEGS)
+    mean = account.per_spike
     return {
         "inferred_with": card.name,
         "amplitude_v": amplitude_v,
-        "spikes": int(spikes),
-        "energy_j": {name: value / max(spikes, 1) for name, value in simulation.energy_j.items()},
+        "outcome": account.outcome.value,
+        "spikes": len(account.spikes),
+        "energy_j": {} if mean is None else _by_element(mean),
+        "idle_s": account.duration_s("idle"),
+        "idle_j": _by_element(account.total("idle")),
+        "latched_s": account.duration_s("latched"),
+        "latched_j": _by_element(account.total("latched")),
     }
+
+
+def _by_element(split: EnergySplit) -> dict[str, float]:
+    """Return the energies of a split by the names of the elements."""
+    return {name.removesuffix("_j"): value for name, value in asdict(split).items()}
 
 
 def _finite(value: Any) -> Any:

@@ -57,13 +57,30 @@ def energy_branches(energy: Mapping[str, Any]) -> tuple[Branch, ...]:
 
 
 def energy_words(energy: Mapping[str, Any]) -> str:
-    """Return what the energies are of, and that nobody measured them."""
+    """Return what the energies are of, and that nobody measured them; empty without any."""
+    if not energy:
+        return ""
     amplitude = format_quantity(energy.get("amplitude_v"), None, "V")
-    return (
+    spikes = energy.get("spikes", 0)
+    words = (
         f"Inferred with the card {energy.get('inferred_with', 'unknown')}, not measured: a pulse "
-        f"of {amplitude} that makes {count(energy.get('spikes', 0), 'spike')}; energies of one "
-        f"spike, input and output branch each for itself."
+        f"of {amplitude} that makes {count(spikes, 'spike')}"
     )
+    if spikes:
+        words += "; energies of one spike, input and output branch each for itself."
+    else:
+        words += f" ({energy.get('outcome', 'none')})."
+    if latched_s := energy.get("latched_s", 0.0):
+        words += (
+            f" For {format_quantity(latched_s, None, 's')} the gate stays up, latched, which no "
+            "spike is charged for: "
+            + ", ".join(
+                f"{format_quantity(energy['latched_j'][source], None, 'J')} {_WORDS[source]}"
+                for source, _ in _BRANCHES.values()
+            )
+            + "."
+        )
+    return words
 
 
 def _row(energy_j: Mapping[str, float], element: str, drawn_j: float) -> EnergyRow:

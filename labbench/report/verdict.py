@@ -55,7 +55,7 @@ def property_verdicts(scorecard: Scorecard) -> tuple[PropertyVerdict, ...]:
 
 def _together(name: str, counts: Counter[str] | None, scorecard: Scorecard) -> PropertyVerdict:
     if not counts:
-        is_inferred = name == "energy_per_spike" and bool(scorecard.energy)
+        is_inferred = name == "energy_per_spike" and bool(scorecard.energy.get("energy_j"))
         verdict = INFERRED if is_inferred else NOT_MEASURED
         return PropertyVerdict(name, verdict, verdict)
     verdict = next((v for v in (DISAGREES, AGREES) if counts[v]), CANNOT_TELL)

@@ -9,6 +9,7 @@ from labbench.compare import Scorecard, compare_responses, energy_per_spike, rep
 from labbench.compare.properties import holm
 from labbench.features import Response
 from labbench.model import read_card, simulate
+from labbench.model.energy import spike_energies
 from labbench.stimulus import Pulse, PulseTrain
 
 
@@ -61,12 +62,42 @@ def test_holm():
 
 
 def test_energy_is_split_and_its_books_close(measured):
-    energy = energy_per_spike(read_card("b1"), measured)["energy_j"]
+    document = energy_per_spike(read_card("b1"), measured)
+    assert (document["outcome"], document["spikes"]) == ("ok", 1)
+    assert document["latched_s"] == 0.0
+    energy = document["energy_j"]
     left = energy["source"] - energy["memristor"] - energy["resistors"] - energy["stored"]
     assert abs(left) < 1e-6 * energy["source"]
     branch = energy["supply"] - energy["load"] - energy["transistor"]
-    assert abs(branch) < 1e-3 * energy["supply"]
+    assert abs(branch) < 1e-6 * energy["supply"]
     assert energy["supply"] > 100 * energy["source"]
+    json.dumps(document, allow_nan=False)
+
+
+def test_energy_of_a_pulse_with_many_spikes_is_that_of_the_whole_ones():
+    card, train = read_card("b1"), PulseTrain((Pulse(0.0, 20e-3, 0.65),), duration_s=60e-3)
+    response = Response(train, simulate(card, train, noise="off", interval_s=1e-5).trace)
+    document = energy_per_spike(card, [response])
+    account = spike_energies(card, train, legs=1000)
+    assert document["spikes"] == len(account.spikes) > 3
+    assert document["energy_j"]["source"] == pytest.approx(account.per_spike.source_j, rel=1e-6)
+    # After the last spike nothing is left to pay but what flows at rest, most of it in the output.
+    assert 30e-3 < document["idle_s"] < 45e-3
+    assert document["idle_j"]["source"] < 0.1 * document["energy_j"]["source"]
+
+
+def test_energy_of_a_latched_gate_is_no_spikes():
+    card = read_card("b1").with_values({"gamma1_per_s": 600.0})
+    train = PulseTrain((Pulse(0.0, 40e-3, 1.0),), duration_s=41e-3)
+    response = Response(train, simulate(card, train, noise="off", interval_s=1e-5).trace)
+    document = energy_per_spike(card, [response])
+    assert (document["outcome"], document["spikes"], document["energy_j"]) == ("latched", 0, {})
+    assert document["latched_s"] > 35e-3
+    assert document["latched_j"]["source"] > 1e-10
+
+
+def test_a_memristor_has_no_energy_per_spike(measured):
+    assert energy_per_spike(read_card("memristor"), measured) == {}
 
 
 def test_a_scorecard_has_no_nan_in_json(measured):

@@ -145,3 +145,15 @@ def test_a_report_is_written(tmp_path, scorecard):
         path, scorecard=scorecard, fit=None, measured={}, simulated={}, provenance={}, notes=["hm"]
     )
     assert "hm" in Page(path.read_text("utf-8")).text
+
+
+def test_a_page_says_what_a_latched_gate_costs(render, scorecard):
+    joules = {"source": 5e-12, "supply": 3e-9}
+    energy = {
+        "inferred_with": "c", "amplitude_v": 0.8, "outcome": "latched", "spikes": 0,
+        "energy_j": {}, "latched_s": 2e-3, "latched_j": joules,
+    }  # fmt: skip
+    page = render(scorecard=replace(scorecard, energy=energy))
+    assert "makes 0 spikes (latched)" in page
+    assert f"{format_quantity(5e-12, None, 'J')} drawn from the input" in page
+    assert "not measured" in page

@@ -20,7 +20,7 @@ def test_one_feature_that_disagrees_decides():
 
 
 def test_a_neuron_shows_all_seven_and_what_is_only_inferred():
-    found = verdicts(row("stochasticity", "agrees"), energy={"energy_j": {}})
+    found = verdicts(row("stochasticity", "agrees"), energy={"energy_j": {"source": 5e-12}})
     assert len(found) == 7
     assert found["leaky_integration"] == "not measured"
     assert found["energy_per_spike"] == "inferred"
