@@ -101,7 +101,7 @@ def first_event(
     """Return (kind, fraction of the step) of the first event inside the last step.
 
     Kind -1 if there is none; fraction 1 if a guard was positive from the beginning. The root is
-    sought on the interpolant, by false position with the Illinois weighting.
+    sought on the interpolant, by false position with the Illinois weighting and bisections.
 
     Parameters
     ----------
@@ -118,9 +118,11 @@ def first_event(
         theta = 1.0
         if g_low < 0.0:
             low, high, side = 0.0, 1.0, 0
-            for _ in range(60):
-                before = theta
+            for attempt in range(60):
                 theta = low + (high - low) * g_low / (g_low - g_high)
+                if attempt % 3 == 2:
+                    # A guard that hardly moves at one end would creep along it.
+                    theta = 0.5 * (low + high)
                 g = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room)
                 if g > 0.0:
                     high, g_high = theta, g
@@ -132,8 +134,9 @@ def first_event(
                     if side < 0:
                         g_high *= 0.5
                     side = -1
-                if abs(theta - before) <= 1e-6 or high - low <= 1e-9:
+                if high - low <= 1e-7:
                     break
+            theta = high
         if theta < first:
             found, first = kind, theta
     return found, first

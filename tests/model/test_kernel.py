@@ -293,3 +293,35 @@ def test_many_events_find_room():
     first = [e.time_s for e in made.events][: len(short.events)]
     # Only the last step before the shorter end differs.
     assert_allclose(first, [e.time_s for e in short.events], rtol=0, atol=1e-8)
+
+
+def test_a_filament_at_its_hold_voltage_opens_and_closes_again_without_end_of_steps():
+    # The drive falls to just below the hold voltage: the filament opens for a moment, turns into
+    # residue, and closes again. Found by a fit that hung here.
+    card = ModelCard(
+        circuit="memristor",
+        values={
+            "mu_per_v_s": 4497.555516698069, "alpha": 0.0553698560538718,
+            "beta_per_s": 19.919169694115208, "gamma1_per_s": 8564.058762543293,
+            "gamma2_per_s": 50.005386688912964, "lambda": 0.09999844427968396,
+            "r_on_ohm": 52473.1605068925, "r_off_ohm": 29999942268.47054,
+            "kappa_per_s": 200.0, "eta": 0.01,
+        },
+    )  # fmt: skip
+    corner_s = np.array([0.0, 0.0, 0.99e-3, 1e-3, 3.99e-3, 4e-3, 7.99e-3])
+    level = np.array([0.0, 0.1, 0.1, 1.0, 1.0, 0.1, 0.1])
+
+    def events(rtol: float):
+        made = advance(
+            card, resting(card), corner_s, level, corner_s[-1:], noise="mean", rtol=rtol,
+            max_steps=5000,
+        )  # fmt: skip
+        assert made.outcome is Outcome.OK
+        return made.events
+
+    exact = events(1e-11)
+    assert [e.kind for e in exact][:3] == ["on", "off", "on"]
+    for rtol in (1e-6, 1e-8):
+        found = events(rtol)
+        assert [e.kind for e in found] == [e.kind for e in exact]
+        assert_allclose([e.time_s for e in found], [e.time_s for e in exact], rtol=0, atol=1e-7)
