@@ -1,0 +1,117 @@
+"""What no bench would do, done to the integrator: it says so, and it ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from labbench.errors import LabbenchError, StimulusError
+from labbench.features import Outcome
+from labbench.model import ModelCard, advance, read_card, resting, simulate
+from labbench.stimulus import Waveform
+
+B1 = read_card("b1")
+DC = Waveform([0.0, 0.0, 5e-3], [0.0, 0.9, 0.9], 5e-3)
+
+
+@pytest.mark.parametrize(
+    ("corner_s", "level", "sample_s"),
+    [
+        ([0.0, np.nan], [0.0, 1.0], [1e-3]),
+        ([0.0, 1e-3], [0.0, np.nan], [1e-3]),
+        ([0.0, 1e-3], [0.0, np.inf], [1e-3]),
+        ([0.0, 1e-3], [0.0], [1e-3]),
+        ([1e-3, 0.0], [0.0, 1.0], [1e-3]),
+        ([], [], [1e-3]),
+        ([0.0], [1.0], [np.nan]),
+        ([0.0], [1.0], [-1e-3]),
+        ([0.0], [1.0], []),
+    ],
+)
+def test_courses_without_sense_are_refused(corner_s, level, sample_s):
+    with pytest.raises(StimulusError):
+        advance(B1, resting(B1), np.array(corner_s), np.array(level), np.array(sample_s))
+
+
+def test_a_waveform_has_finite_levels():
+    for levels in ([0.0, np.nan], [np.inf, 0.0]):
+        with pytest.raises(LabbenchError):
+            Waveform([0.0, 1e-3], levels, 1e-3)
+
+
+@pytest.mark.parametrize("rtol", [0.0, -1e-6, np.nan])
+def test_a_tolerance_that_cannot_be_is_an_outcome(rtol: float):
+    assert simulate(B1, DC, rtol=rtol).outcome is Outcome.NOT_CONVERGED
+
+
+def test_a_node_far_faster_than_the_record_is_an_outcome():
+    # 50 Ohm and 10 pF for a second: two thousand million time constants.
+    card = ModelCard(circuit="memristor", values={"shunt_capacitance_f": 10e-12})
+    times_s = np.array([0.0, 1.0])
+    made = advance(card, resting(card), times_s, np.full(2, 0.1), times_s, max_steps=100_000)
+    assert made.outcome is Outcome.NOT_CONVERGED
+    # Without the capacitance, which this source charges at once, it is a matter of 2000 steps.
+    static = card.with_values({"shunt_capacitance_f": 0.0})
+    made = advance(static, resting(static), times_s, np.full(2, 0.1), times_s, max_steps=10_000)
+    assert made.outcome is Outcome.DID_NOT_FIRE
+
+
+def test_samples_on_events_and_corners():
+    corner_s, level = np.array([0.0, 0.0, 2e-3, 2e-3, 4e-3]), np.array([0.0, 0.9, 0.9, 0.3, 0.3])
+    first = advance(B1, resting(B1), corner_s, level, np.array([5e-3]), noise="off")
+    at_s = np.sort(np.r_[first.event_s, first.event_s, corner_s, 5e-3])
+    made = advance(B1, resting(B1), corner_s, level, at_s, noise="off")
+    assert np.all(np.isfinite(made.samples))
+    assert_array_equal(made.event_s, first.event_s)
+    spike = np.isin(at_s, made.event_times_s("spike"))
+    assert_allclose(made.node_v[spike], 0.2, atol=1e-9)
+
+
+def test_corners_that_repeat_are_one_step():
+    def play(corner_s, level):
+        end_s = np.array([5e-3])
+        return advance(B1, resting(B1), np.array(corner_s), np.array(level), end_s, noise="off")
+
+    once = play([1e-3, 1e-3, 3e-3, 3e-3], [0.0, 0.9, 0.9, 0.0])
+    # What happens in no time is not seen, and the last one counts.
+    often = play([1e-3] * 5 + [3e-3] * 3, [0.0, 5.0, -3.0, 0.0, 0.9, 0.9, 7.0, 0.0])
+    assert_array_equal(once.event_s, often.event_s)
+    assert_array_equal(once.state.y, often.state.y)
+
+
+@pytest.mark.parametrize("coupled_f", [0.0, 1e-12])
+def test_a_step_at_the_very_end_belongs_to_what_follows(coupled_f: float):
+    card = B1.with_values({"parallel_capacitance_f": coupled_f})
+    corner_s, level = np.array([0.0, 0.0, 1e-3, 1e-3]), np.array([0.0, 0.5, 0.5, 0.9])
+    at_end = advance(card, resting(card), corner_s, level, np.array([1e-3]), noise="off")
+    without = advance(card, resting(card), corner_s[:2], level[:2], np.array([1e-3]), noise="off")
+    assert_array_equal(at_end.state.y, without.state.y)
+    end_s = np.array([3e-3])
+    on = advance(card, at_end.state, corner_s, level, end_s, noise="off")
+    whole = advance(card, resting(card), corner_s, level, end_s, noise="off")
+    assert_allclose(on.event_s, whole.event_s, rtol=1e-12)
+    assert_allclose(on.state.y, whole.state.y, rtol=1e-9)
+
+
+def test_no_time_at_all():
+    made = advance(B1, resting(B1), np.zeros(1), np.ones(1), np.zeros(3))
+    assert made.n_steps == 0
+    assert_array_equal(made.samples, [[0.0, 0.0, 0.0, 1.0]] * 3)
+
+
+@pytest.mark.parametrize("start_s", [-1.0, 1e3])
+def test_the_time_of_the_clock_does_not_matter(start_s: float):
+    def spikes_s(start_s: float) -> np.ndarray:
+        made = advance(
+            B1,
+            resting(B1, start_s=start_s),
+            np.array([start_s]),
+            np.full(1, 0.9),
+            np.array([start_s + 5e-3]),
+            noise="off",
+        )
+        return made.event_times_s("spike") - start_s
+
+    # A thousand seconds leave 1e-13 s of a double, and each turn-off amplifies.
+    assert_allclose(spikes_s(start_s), spikes_s(0.0), rtol=0, atol=1e-9)
