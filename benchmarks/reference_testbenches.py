@@ -2,7 +2,8 @@
 
 The benches are those of doi 10.5281/zenodo.20150590. One other is scipy's LSODA between located
 events; it also verifies the integrator at its tightest. The other is ngspice with the card's own
-clamps, both at the loosest tolerance that is on target and as the authors set it. Targets: events
+clamps, both at the loosest tolerance that is on target and as the authors set it; its errors are
+against labbench at its tightest, its time beside labbench at the loosest on target. Targets: events
 within 20 us; f and r within 1e-3 and the node within 1 mV outside 1 ms of events.
 Run: ``python benchmarks/reference_testbenches.py [--quick]``; ``--quick`` leaves ngspice out.
 """
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import expm1, inf
 from pathlib import Path
@@ -340,8 +341,14 @@ def _spice_events(
     return np.array(on_s), np.array(off_s)
 
 
+def ours_against(bench: Bench, rtol: float, spice: Response) -> Response:
+    """Return the time at `rtol` and the samples at the tightest: what is judged is ngspice."""
+    tight = labbench(bench, TIGHT_RTOL, spice.time_s)
+    return replace(tight, wall_s=labbench(bench, rtol, spice.time_s).wall_s)
+
+
 def print_row(bench: Bench, what: str, one: Response, other: Response) -> None:
-    """Print a line of the table."""
+    """Print a line of the table, with the time of `one` as given and its errors."""
     found = difference(one, other)
     print(
         f"{bench.name:20}{what:32}{one.on_s.size + one.off_s.size:7}{found.event_s * 1e6:10.3f}"
@@ -383,11 +390,11 @@ def main() -> None:
             print_row(bench, f"rtol {rtol:g}, LSODA", labbench(bench, rtol, sample_s), truth)
         if not is_quick:
             spice = ngspice(bench, SPICE_STEP_S, SPICE_OPTIONS.format(bench.spice_reltol))
-            ours = labbench(bench, loosest, spice.time_s)
-            print_row(bench, f"rtol {loosest:g}, ngspice {bench.spice_reltol:g}", ours, spice)
+            ours = ours_against(bench, loosest, spice)
+            print_row(bench, f"time {loosest:g}, ngspice {bench.spice_reltol:g}", ours, spice)
             spice = ngspice(bench, AUTHORS_STEP_S, "")
-            ours = labbench(bench, loosest, spice.time_s)
-            print_row(bench, f"rtol {loosest:g}, ngspice as authors", ours, spice)
+            ours = ours_against(bench, loosest, spice)
+            print_row(bench, f"time {loosest:g}, ngspice as authors", ours, spice)
 
 
 if __name__ == "__main__":
