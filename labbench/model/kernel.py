@@ -249,7 +249,13 @@ def _stretch(
     if corner == corner_s.size:
         return t_next, level[-1], 0.0
     du = (level[corner] - level[corner - 1]) / (corner_s[corner] - corner_s[corner - 1])
-    return t_next, level[corner - 1] + du * (t - corner_s[corner - 1]), du
+    u = level[corner - 1] + du * (t - corner_s[corner - 1])
+    # A source that passes zero in a step would leave its compliance, or let the filament open, and
+    # be back unseen: guards are looked at where steps end.
+    zero_s = -u / du if du != 0.0 else 0.0
+    if 1e-9 < zero_s / (t_next - t) < 1.0 - 1e-9:
+        t_next = t + zero_s
+    return t_next, u, du
 
 
 @compiled
@@ -264,8 +270,9 @@ def _approach(
     closes = closing_s(y[Q], k[0, Q], p)
     behind = p[ALPHA] * p[R_ON] / (p[R_HRS] * p[PER_LAMBDA] * max(-k[0, Q], 1e-300))
     way = closes + behind
+    # From a standstill the way is endless, and says nothing about the step.
     if way < before < inf:
-        h *= way / before
+        h *= max(way / before, 0.1)
     if h > closes:
         h = min(h, 1.02 * closes + 0.1 * behind)
     return h, way
