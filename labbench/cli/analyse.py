@@ -92,6 +92,8 @@ def simulate(
     for place, made in enumerate(solutions, start=1):
         of = f" (neuron {place})" if len(solutions) > 1 else ""
         print(f"{made.outcome}{of}: {made.time_s.size} samples in {out}, {events.name} beside it")
+        if made.remedy:
+            print(made.remedy)
 
 
 def fit(db: Database, device: Device, as_json: AsJson = False) -> None:

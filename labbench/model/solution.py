@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from labbench.errors import StimulusError
 from labbench.features import Outcome
 from labbench.model.card import ModelCard
-from labbench.model.constants import pack
+from labbench.model.constants import node_capacitance_f, pack
 from labbench.model.equations import static_node
 from labbench.model.guards import COMPLIANCE, EVENT_NAMES, LATCHED, ON, SPIKE
 from labbench.model.layout import (
@@ -262,3 +262,22 @@ class Solution:
             return Outcome.COMPLIANCE
         fires = ON if self.card.circuit == "memristor" else SPIKE
         return Outcome.OK if fires in kinds else Outcome.DID_NOT_FIRE
+
+    @property
+    def remedy(self) -> str:
+        """What to do about an integration that did not get to its end; empty if it did."""
+        if self.has_converged:
+            return ""
+        card = self.card
+        text = (
+            f"The integration stopped at {self.state.time_s:g} s after {self.n_steps} steps: loosen "
+            "rtol or raise max_steps."
+        )
+        if card.circuit == "memristor" and card.drive == "voltage":
+            tau_s = card["series_resistance_ohm"] * node_capacitance_f(card)
+            if 0.0 < tau_s * self.n_steps < self.time_s[-1]:
+                text += (
+                    f" The node follows its source within {tau_s:.2g} s, which takes a step each: "
+                    "set series_resistance_ohm or the capacitances to 0 where that does not matter."
+                )
+        return text

@@ -51,10 +51,13 @@ def test_a_node_far_faster_than_the_record_is_an_outcome():
     times_s = np.array([0.0, 1.0])
     made = advance(card, resting(card), times_s, np.full(2, 0.1), times_s, max_steps=100_000)
     assert made.outcome is Outcome.NOT_CONVERGED
+    assert "after 100000 steps" in made.remedy
+    assert "within 5e-10 s" in made.remedy
     # Without the capacitance, which this source charges at once, it is a matter of 2000 steps.
     static = card.with_values({"shunt_capacitance_f": 0.0})
     made = advance(static, resting(static), times_s, np.full(2, 0.1), times_s, max_steps=10_000)
     assert made.outcome is Outcome.DID_NOT_FIRE
+    assert made.remedy == ""
 
 
 def test_samples_on_events_and_corners():
