@@ -266,3 +266,13 @@ def test_a_capped_growth_is_capped():
     # dr/dt = beta 100 t - gamma2 r, so r = beta 100 (t / gamma2 - (1 - e^(-gamma2 t)) / gamma2^2).
     r = beta * 100 * (on_s / gamma2 - (1 - np.exp(-gamma2 * on_s)) / gamma2**2)
     assert 100 * on_s + r == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_widened_filament_opens_when_it_has_narrowed_again():
+    # Without drive dS/dt = -gamma3 e^(S - 1), so e^(1 - S) grows by gamma3 a second.
+    card = ModelCard(model="tcasai-2024", circuit="memristor")
+    pulse = Waveform([0.0, 1e-6, 1e-3, 1.001e-3], [0.0, 14.0, 14.0, 0.0], 0.1)
+    solution = simulate(card, pulse, noise="off", sample_s=np.array([2e-3, 0.1])).solution
+    assert solution.area[0] > 1.01
+    opens_s = 2e-3 + (1.0 - np.exp(1.0 - solution.area[0])) / card["gamma3_per_s"]
+    assert_allclose(solution.event_times_s("off"), [opens_s], rtol=0, atol=1e-7)
