@@ -1,6 +1,7 @@
 """The command line: one clear line and the right exit code for whatever is wrong."""
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from labbench.cli import main
 from labbench.errors import StoreError
+from labbench.model import read_card
 from labbench.store import Store
 
 HALF_WRITTEN = "trace,time_s,voltage_V,current_A\n0,0.0,0.1,1e-9\n0,1e-6,0.1"
@@ -216,6 +218,75 @@ def test_simulate_writes_samples_and_events(cli, tmp_path):
     code, _, err = cli("simulate", "--card", "b2", "--stimulus", stimulus, "--out", out)
     assert code == 1
     assert "name a TOML file or one of 3nm, 65nm, b1" in one_line(err)
+
+
+def test_card_list_and_show_say_where_values_come_from(cli):
+    lines = {line.split()[0]: line.split() for line in cli("card", "list")[1].splitlines()}
+    assert lines["ref"][1:3] == ["ref-2026", "memristor"]
+    assert lines["lif"][1:3] == ["tcasai-2024", "memristor"]
+    out = cli("card", "show", "b1")[1]
+    assert "model bench, version 1" in out
+    assert "circuit neuron, driven by a voltage, polarity positive" in out
+    rows = {line.split()[0]: line for line in out.splitlines() if line.startswith("  ")}
+    assert rows["mu_per_v_s"].endswith("growth rate  (ours)")
+    assert "ours" not in rows["r_on_ohm"]
+
+
+def test_card_show_finds_fitted_cards_with_errors(cli, tmp_path):
+    db = tmp_path / "lab.db"
+    card = read_card("b1").with_values({}, name="fitted", stderr={"alpha": 1e-3})
+    with Store.open(db, create=True) as store:
+        store.save_card(card)
+    assert "fitted" in cli("card", "list", "--db", db)[1]
+    assert re.search(r"alpha +0.05 +\+- 0.001 +1 ", cli("card", "show", "fitted", "--db", db)[1])
+    code, _, err = cli("card", "export", "fitted", "--format", "json", "--out", tmp_path / "x.json")
+    assert code == 1
+    assert "No card 'fitted'" in one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "said"), [("spice", ".subckt neuron_b1"), ("veriloga", "module neuron_b1")]
+)
+def test_card_export_writes_a_netlist(cli, tmp_path, format_name, said):
+    out = tmp_path / "b1.txt"
+    code, _, err = cli("card", "export", "b1", "--format", format_name, "--out", out)
+    assert code == 0, err
+    assert said in out.read_text()
+
+
+def test_card_export_as_json_is_a_card_file(cli, tmp_path):
+    out = tmp_path / "mine.json"
+    assert cli("card", "export", "ref", "--format", "json", "--out", out)[0] == 0
+    assert read_card(out) == read_card("ref")
+    assert "model ref-2026" in cli("card", "show", out)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "format_name", "folder", "said"),
+    [
+        ("b1", "hspice", ".", "spice, veriloga, json, not as 'hspice'"),
+        ("b2", "spice", ".", "No card 'b2'"),
+        ("b1", "spice", "none", "there is no folder"),
+    ],
+)
+def test_card_export_refuses_in_one_line(cli, tmp_path, name, format_name, folder, said):
+    out = tmp_path / folder / "card.cir"
+    code, _, err = cli("card", "export", name, "--format", format_name, "--out", out)
+    assert code == 1
+    assert said in one_line(err)
+    assert not out.exists()
+
+
+def test_card_scaling_names_every_assumption_and_who_says_so(cli):
+    rows = json.loads(cli("card", "scaling", "--json")[1])
+    assert [row["card"] for row in rows] == ["t1", "65nm", "3nm"]
+    out = cli("card", "scaling")[1]
+    for row in rows:
+        assert {a["origin"] for a in row["assumptions"]} == {"second-hand", "ours"}
+        assert f"{row['published_j']:.4g} J: {row['published']}" in out
+        assert row["comparison"] in out
+        assert all(f"[{a['origin']}] {a['sentence']}" in out for a in row["assumptions"])
+        assert all(name.removesuffix("_j") in out for name in row["energy"])
 
 
 def wait_for_pulses(db, n):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labbench.errors import NotFoundError
+from labbench.cli.options import AsJson
+from labbench.cli.terminal import print_scaling, scaling_document
+from labbench.errors import NotFoundError, OutputError
 
 if TYPE_CHECKING:
     from labbench.model import ModelCard
@@ -17,43 +20,71 @@ card_app = typer.Typer(help="Model cards.", no_args_is_help=True)
 db_app = typer.Typer(help="Lab databases.", no_args_is_help=True)
 
 
+CardDatabase = Annotated[Path | None, typer.Option("--db", help="Database whose cards count too.")]
+CardName = Annotated[str, typer.Argument(help="Card file, or the name of a card.")]
+
+
 @card_app.command("list")
-def card_list(db: Annotated[Path | None, typer.Option("--db")] = None) -> None:
+def card_list(db: CardDatabase = None) -> None:
     """List the cards that ship with labbench, and those of a database."""
     from labbench.model.card import read_card, shipped_cards
 
-    for name in shipped_cards():
-        made = read_card(name)
-        print(f"{name:16} {made.circuit:10} {made.model:10} {made.source}")
+    known = [read_card(name) for name in shipped_cards()]
     if db is not None:
         from labbench.store import Store
 
         with Store.open(db) as store:
-            for record in store.cards():
-                made = record.card
-                print(f"{made.name:16} {made.circuit:10} {made.model:10} {made.source}")
+            known += [record.card for record in store.cards()]
+    for card in known:
+        print(f"{card.name:16} {card.model:12} {card.circuit:10} {card.source}")
 
 
 @card_app.command("show")
-def card_show(
-    name: Annotated[str, typer.Argument(help="Card file, or the name of a card.")],
-    db: Annotated[Path | None, typer.Option("--db", help="Database that holds it.")] = None,
-) -> None:
-    """Show a card's values with units."""
-    from labbench.model.card import PARAMETERS, read_card
+def card_show(name: CardName, db: CardDatabase = None) -> None:
+    """Show what a card is of, and its values with errors and units."""
+    from labbench.model.card import PARAMETERS
+    from labbench.model.models import MODELS
 
-    if db is None:
-        made = read_card(name)
-    else:
-        from labbench.store import Store
-
-        with Store.open(db) as store:
-            made = find_card(store, name)
-    print(f"{made.name}: model {made.model}, circuit {made.circuit}\n{made.source}")
-    for key, value in made.values.items():
+    card = open_card(name, db)
+    model = MODELS[card.model]
+    print(f"{card.name}: model {card.model}, version {model.version}: {model.summary}")
+    print(f"circuit {card.circuit}, driven by a {card.drive}, polarity {card.polarity}")
+    print(f"source: {card.source or 'not given'}")
+    for key, value in card.values.items():
         spec = PARAMETERS[key]
-        error = f" +- {made.stderr[key]:.2g}" if key in made.stderr else ""
-        print(f"  {key:26} {value:.6g}{error} {spec.unit:8} {spec.meaning}")
+        error = f"+- {card.stderr[key]:.2g}" if key in card.stderr else ""
+        ours = "  (ours)" if key in card.assumed else ""
+        print(f"  {key:26} {value:<12.6g} {error:10} {spec.unit:9} {spec.meaning}{ours}")
+
+
+@card_app.command("export")
+def card_export(
+    name: CardName,
+    format_name: Annotated[str, typer.Option("--format", help="spice, veriloga or json.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    db: CardDatabase = None,
+) -> None:
+    """Write a card for a circuit simulator (SPICE, Verilog-A) or another program (JSON)."""
+    from labbench.report.netlist import card_json, spice, verilog_a
+    from labbench.report.output import write_whole
+
+    formats = {"spice": spice, "veriloga": verilog_a, "json": card_json}
+    if format_name not in formats:
+        raise OutputError(f"A card is written as {', '.join(formats)}, not as {format_name!r}.")
+    write_whole(out, formats[format_name](open_card(name, db)))
+    print(f"{out}: card {name} as {format_name}")
+
+
+@card_app.command("scaling")
+def card_scaling(as_json: AsJson = False) -> None:
+    """Simulate the energy per spike on the bench, at 65 nm and at 3 nm, beside published ones."""
+    from labbench.model.scaling import scaling_table
+
+    rows = scaling_table()
+    if as_json:
+        print(json.dumps([scaling_document(row) for row in rows], indent=2))
+    else:
+        print_scaling(rows)
 
 
 @db_app.command("check")
@@ -77,6 +108,18 @@ def db_upgrade(db: Annotated[Path, typer.Argument(help="Lab database.")]) -> Non
 
     backup = upgrade(db)
     print(f"{db} is up to date" + (f"; the old one is kept as {backup}" if backup else ""))
+
+
+def open_card(name: str, db: Path | None) -> ModelCard:
+    """Return a card of a database, if one is given, else a file or a card that ships."""
+    from labbench.model.card import read_card
+
+    if db is None:
+        return read_card(name)
+    from labbench.store import Store
+
+    with Store.open(db) as store:
+        return find_card(store, name)
 
 
 def find_card(store: Store, name: str) -> ModelCard:

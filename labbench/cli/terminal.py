@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
     from labbench.compare import Scorecard
+    from labbench.model.scaling import ScalingRow
     from labbench.store import FeatureRecord
 
 STOPPED = 3
@@ -40,6 +41,45 @@ def print_features(records: Iterable[FeatureRecord]) -> None:
         value = f"{feature.value:.5g} +- {feature.stderr:.2g} {feature.unit} (n = {feature.n})"
         outcome = "" if feature.outcome == "ok" else f"  {feature.outcome}"
         print(f"  {record.property}: {feature.label} = {value}{outcome}")
+
+
+def print_scaling(rows: Iterable[ScalingRow]) -> None:
+    """Print a block for each size: what was played, the energy split, what was assumed."""
+    for row in rows:
+        print(
+            f"{row.name}: card {row.card.name}, {row.pulses} pulses of {row.amplitude_v:g} V every "
+            f"{row.period_s:g} s; {row.spikes} spikes, {row.outcome.value}, latched for "
+            f"{row.latched_s:.3g} s"
+        )
+        if row.energy is not None:
+            for name, energy_j in vars(row.energy).items():
+                print(f"  {name.removesuffix('_j'):12} {energy_j:12.4g} J per spike")
+        print(f"  {'gate charge':12} {row.gate_charge_j:12.4g} J to fill the gate once")
+        print(f"  {'published':12} {row.published_j:12.4g} J: {row.published}")
+        print(f"  {row.comparison}")
+        for assumption in row.assumptions:
+            print(f"  - [{assumption.origin}] {assumption.sentence}")
+        print()
+
+
+def scaling_document(row: ScalingRow) -> dict[str, Any]:
+    """Return a row of the scaling table as JSON takes it."""
+    return {
+        "name": row.name,
+        "card": row.card.name,
+        "amplitude_v": row.amplitude_v,
+        "period_s": row.period_s,
+        "pulses": row.pulses,
+        "outcome": row.outcome.value,
+        "spikes": row.spikes,
+        "latched_s": row.latched_s,
+        "energy": None if row.energy is None else dict(vars(row.energy)),
+        "gate_charge_j": row.gate_charge_j,
+        "published_j": row.published_j,
+        "published": row.published,
+        "comparison": row.comparison,
+        "assumptions": [{"sentence": a.sentence, "origin": a.origin} for a in row.assumptions],
+    }
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -289,7 +290,7 @@ def card_from_dict(document: Mapping[str, Any], name: str = "unnamed") -> ModelC
 
 
 def read_card(path: str | Path) -> ModelCard:
-    """Read a card from a TOML file, or a card that ships with labbench by its name.
+    """Read a card from a TOML or JSON file, or a card that ships with labbench by its name.
 
     Raises
     ------
@@ -299,7 +300,12 @@ def read_card(path: str | Path) -> ModelCard:
     shipped = files("labbench.model").joinpath("cards", f"{str(path).lower()}.toml")
     try:
         text = shipped.read_text() if shipped.is_file() else Path(path).read_text("utf-8")
-        return card_from_dict(tomllib.loads(text), name=Path(path).stem)
+        if Path(path).suffix.lower() != ".json":
+            return card_from_dict(tomllib.loads(text), name=Path(path).stem)
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            raise CardError(f"Card {str(path)!r} is no JSON object, but {type(document).__name__}.")
+        return card_from_dict(document, name=Path(path).stem)
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(shipped_cards())
         raise CardError(
@@ -307,6 +313,8 @@ def read_card(path: str | Path) -> ModelCard:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise CardError(f"Card {str(path)!r} is not valid TOML: {error}.") from error
+    except json.JSONDecodeError as error:
+        raise CardError(f"Card {str(path)!r} is not valid JSON: {error}.") from error
 
 
 def shipped_cards() -> tuple[str, ...]:
