@@ -270,8 +270,8 @@ class Solution:
             return ""
         card = self.card
         text = (
-            f"The integration stopped at {self.state.time_s:g} s after {self.n_steps} steps: loosen "
-            "rtol or raise max_steps."
+            f"The integration stopped at {self.state.time_s:g} s after {self.n_steps} steps: "
+            "loosen rtol or raise max_steps."
         )
         if card.circuit == "memristor" and card.drive == "voltage":
             tau_s = card["series_resistance_ohm"] * node_capacitance_f(card)
