@@ -267,7 +267,8 @@ def _approach(
     It runs into a pole just behind s = 1: steps shrink in proportion to the way that is left
     (`before` is that of the last step), and the last one ends a little behind the closing.
     """
-    closes = closing_s(y[Q], k[0, Q], p)
+    # Another event may have ended a step behind the closing: then the next one ends at once.
+    closes = max(closing_s(y[Q], k[0, Q], p), 0.0)
     behind = p[ALPHA] * p[R_ON] / (p[R_HRS] * p[PER_LAMBDA] * max(-k[0, Q], 1e-300))
     way = closes + behind
     # From a standstill the way is endless, and says nothing about the step.

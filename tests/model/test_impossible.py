@@ -118,3 +118,88 @@ def test_the_time_of_the_clock_does_not_matter(start_s: float):
 
     # A thousand seconds leave 1e-13 s of a double, and each turn-off amplifies.
     assert_allclose(spikes_s(start_s), spikes_s(0.0), rtol=0, atol=1e-9)
+
+
+# Found by playing some hundred random cards and courses at several tolerances.
+
+REF = ModelCard(
+    model="ref-2026",
+    circuit="memristor",
+    values={
+        "mu_per_v_s": 5850.0,
+        "alpha": 0.0208,
+        "beta_per_s": 27.6,
+        "gamma1_per_s": 55.8,
+        "gamma2_per_s": 4.02,
+        "lambda": 0.124,
+        "r_on_ohm": 1.65e4,
+        "r_off_ohm": 1e11,
+        "rate_max_per_s": np.inf,
+        "parallel_capacitance_f": 0.0,
+        "current_clip_a": np.inf,
+        "compliance_a": 3.78e-8,
+        "series_resistance_ohm": 1e4,
+        "shunt_resistance_ohm": 1e7,
+    },
+)
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8, 1e-9])
+def test_a_source_that_passes_zero_leaves_its_compliance(rtol: float):
+    # From +1 to -0.8 V within 1.6 ms, in compliance on both sides; around zero the filament opens
+    # for a microsecond, and the source is back at its limit: a step may be longer than that.
+    corner_s = np.array([10.4458, 10.4458, 10.6077, 13.3704, 15.7529, 17.3436, 19.5588]) * 1e-3
+    level = np.array([0.0, 0.382, 0.931, 0.513, 0.971, -0.823, -0.515])
+    ends_s = np.array([19.5e-3])
+    made = advance(REF, resting(REF), corner_s, level, ends_s, noise="off", rtol=rtol)
+    kinds = [event.kind for event in made.events]
+    assert kinds == ["compliance", "on", "off", "on", "compliance"]
+    zero_s = corner_s[4] + (corner_s[5] - corner_s[4]) * 0.971 / (0.971 + 0.823)
+    off_s, on_s = made.event_times_s("off")[0], made.event_times_s("on")[1]
+    assert off_s < zero_s < on_s
+    assert on_s - off_s < 2e-6
+
+
+@pytest.mark.parametrize("start_v", [0.0, 1e-17, -1e-17, 1e-9])
+def test_a_ramp_may_start_next_to_zero(start_v: float):
+    # From a standstill the way to the closing is endless, and says nothing about the step.
+    card = read_card("memristor").with_values({}, polarity="symmetric")
+    corner_s, end_s = np.array([1.0, 1.0 + 1e-3]), np.array([1.0 + 1e-3])
+    on_s = [
+        advance(
+            card, resting(card), corner_s, np.array([v, 1.2]), end_s, noise="off", rtol=1e-8
+        ).event_times_s("on")
+        for v in (start_v, 0.0)
+    ]
+    assert on_s[0].size == 1
+    assert_allclose(on_s[0], on_s[1], rtol=0, atol=1e-10)
+
+
+def test_a_compliance_just_behind_the_closing_makes_no_step_backwards():
+    card = ModelCard(
+        circuit="memristor",
+        drive="current",
+        polarity="symmetric",
+        values={
+            "mu_per_v_s": 329.31596343072647,
+            "gamma1_per_s": 200.70161629049315,
+            "alpha": 0.011624139695993121,
+            "beta_per_s": 53.11954660493367,
+            "gamma2_per_s": 21.937066174412738,
+            "lambda": 0.20647791575997865,
+            "r_on_ohm": 242319.93569015036,
+            "r_off_ohm": 1e11,
+            "shunt_capacitance_f": 1e-9,
+            "shunt_resistance_ohm": 1e7,
+            "compliance_v": 1.0,
+        },
+    )
+    corner_s = np.array([6.248535, 6.248535, 7.546826, 8.851756, 11.416517, 11.416517]) * 1e-3
+    level = np.array([0.0, -0.688128532, 0.086056515, -1.793894401, -1.802419499, 0.0]) * 1e-6
+    ends = [
+        advance(card, resting(card), corner_s, level, np.array([30e-3]), noise="off", rtol=rtol)
+        for rtol in (1e-3, 1e-4, 1e-5, 1e-8)
+    ]
+    assert all(made.has_converged for made in ends)
+    for made in ends:
+        assert_allclose(made.event_times_s("on")[:1], ends[-1].event_times_s("on")[:1], rtol=1e-3)
