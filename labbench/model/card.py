@@ -20,6 +20,8 @@ from labbench.model.models import MODELS
 
 CIRCUITS = ("memristor", "neuron", "chain")
 DRIVES = ("voltage", "current")
+# A node whose time constant is this part of the filament's follows at once.
+AT_ONCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -202,9 +204,16 @@ class ModelCard:
 
     @property
     def has_node_state(self) -> bool:
-        """Whether a memristor's node has a capacitance that a source cannot charge at once."""
-        capacitance = self["shunt_capacitance_f"] + self["parallel_capacitance_f"]
-        return capacitance > 0 and (self.drive == "current" or self["series_resistance_ohm"] > 0)
+        """Whether a memristor's node has a voltage of its own, that its source cannot set at once.
+
+        A node that follows its source far faster than the filament relaxes is taken to follow at
+        once, exact to that time constant: to integrate it would take a step for each.
+        """
+        capacitance_f = self["shunt_capacitance_f"] + self["parallel_capacitance_f"]
+        if self.drive == "current":
+            return capacitance_f > 0
+        decay_per_s = self["gamma1_per_s"] + self["beta_per_s"]
+        return self["series_resistance_ohm"] * capacitance_f * decay_per_s > AT_ONCE
 
     def with_values(self, values: Mapping[str, float], **fields: Any) -> ModelCard:
         """Return a card with some values (and other fields) replaced; they are not assumed then."""

@@ -46,18 +46,32 @@ def test_a_tolerance_that_cannot_be_is_an_outcome(rtol: float):
 
 
 def test_a_node_far_faster_than_the_record_is_an_outcome():
-    # 50 Ohm and 10 pF for a second: two thousand million time constants.
-    card = ModelCard(circuit="memristor", values={"shunt_capacitance_f": 10e-12})
+    # 50 Ohm and 100 pF for a second: two hundred million time constants.
+    card = ModelCard(circuit="memristor", values={"shunt_capacitance_f": 100e-12})
     times_s = np.array([0.0, 1.0])
     made = advance(card, resting(card), times_s, np.full(2, 0.1), times_s, max_steps=100_000)
     assert made.outcome is Outcome.NOT_CONVERGED
     assert "after 100000 steps" in made.remedy
-    assert "within 5e-10 s" in made.remedy
+    assert "within 5e-09 s" in made.remedy
     # Without the capacitance, which this source charges at once, it is a matter of 2000 steps.
     static = card.with_values({"shunt_capacitance_f": 0.0})
     made = advance(static, resting(static), times_s, np.full(2, 0.1), times_s, max_steps=10_000)
     assert made.outcome is Outcome.DID_NOT_FIRE
     assert made.remedy == ""
+
+
+def test_a_node_that_follows_at_once_takes_no_steps_of_its_own():
+    # The reference model with nothing but its 10 pF behind 50 Ohm: half a nanosecond.
+    card = ModelCard(model="ref-2026", circuit="memristor")
+    drive = Waveform([0.0, 1e-5, 5.0], [0.0, 1.2, 1.2], 5.0)
+    fast, slow = (
+        simulate(one, drive, noise="off").solution
+        for one in (card, card.with_values({"shunt_capacitance_f": 1e-8}))
+    )
+    assert fast.n_steps < 1000 < slow.n_steps
+    # The slow one lags by its half microsecond.
+    assert fast.event_times_s("on").size == 1
+    assert_allclose(fast.event_times_s("on"), slow.event_times_s("on"), rtol=0, atol=2e-6)
 
 
 def test_samples_on_events_and_corners():
