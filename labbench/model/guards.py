@@ -25,6 +25,8 @@ CAP, ZERO, WIDEN = 6, 7, 8
 N_KINDS = 9
 
 _NEVER = -1.0
+# How near a root is found on the interpolant, as a part of the step.
+_SHARP = 1e-6
 
 
 @inlined
@@ -117,12 +119,18 @@ def first_event(
             continue
         theta = 1.0
         if g_low < 0.0:
-            low, high, side = 0.0, 1.0, 0
-            for attempt in range(60):
+            low, high, side, creeps = 0.0, 1.0, 0, False
+            for _ in range(80):
+                before = theta
                 theta = low + (high - low) * g_low / (g_low - g_high)
-                if attempt % 3 == 2:
-                    # A guard that hardly moves at one end would creep along it.
+                if creeps:
                     theta = 0.5 * (low + high)
+                elif abs(theta - before) <= _SHARP:
+                    # Next to the last try: the other side of the root, unless it is far away and
+                    # the guard hardly moves here.
+                    theta = before + _SHARP if side < 0 else before - _SHARP
+                    theta = min(max(theta, low), high)
+                    creeps = True
                 g = _guard_inside(kind, y, u, du, h, flags, target, p, k, dense, theta, room)
                 if g > 0.0:
                     high, g_high = theta, g
@@ -134,7 +142,7 @@ def first_event(
                     if side < 0:
                         g_high *= 0.5
                     side = -1
-                if high - low <= 1e-7:
+                if high - low <= 2.0 * _SHARP:
                     break
             theta = high
         if theta < first:
