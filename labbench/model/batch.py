@@ -20,10 +20,10 @@ from labbench.model.guards import EVENT_NAMES, SPIKE
 from labbench.model.integration import check_course, flaw, resting, threshold_v
 from labbench.model.kernel import BUFFER_FULL, DONE, TOO_MANY_STEPS, integrate
 from labbench.model.layout import (
-    N_FEEDBACK,
-    TARGET,
     FloatArray,
     IntArray,
+    N_FEEDBACK,
+    TARGET,
 )
 from labbench.model.random import exponential, stream_key
 from labbench.model.simulation import closed
@@ -106,51 +106,6 @@ def _first(
                 break
 
 
-@compiled
-def _play_one(
-    t: int,
-    j: int,
-    trial: IntArray,
-    p: FloatArray,
-    device: IntArray,
-    threshold: FloatArray,
-    stop_at: IntArray,
-    stop_from_s: FloatArray,
-    corner_s: FloatArray,
-    level: FloatArray,
-    corners: IntArray,
-    sample_s: FloatArray,
-    times: IntArray,
-    first_sample: IntArray,
-    first_event: IntArray,
-    y_rest: FloatArray,
-    flags_rest: IntArray,
-    clock_rest: FloatArray,
-    seed: int,
-    rtol: float,
-    samples: FloatArray,
-    event_s: FloatArray,
-    event_kind: IntArray,
-    status: IntArray,
-) -> None:
-    """Integrate trial t, one of job j."""
-    key = stream_key(seed, device[j], trial[t])
-    y, flags, clock = y_rest.copy(), flags_rest.copy(), clock_rest.copy()
-    clock[TARGET] = exponential(key, 0)
-    status[t], n_events, _, _ = integrate(
-        p[j], y, flags, clock, key,
-        corner_s[corners[j] : corners[j + 1]], level[corners[j] : corners[j + 1]],
-        sample_s[times[j] : times[j + 1]], samples[first_sample[t] : first_sample[t + 1]],
-        event_s[first_event[t] : first_event[t + 1]],
-        event_kind[first_event[t] : first_event[t + 1]],
-        np.empty(0), np.empty((0, 5, N_FEEDBACK)), threshold[j], rtol, MAX_STEPS, stop_at[j],
-        stop_from_s[j],
-    )  # fmt: skip
-    for e in range(first_event[t] + n_events, first_event[t + 1]):
-        event_s[e] = np.nan
-        event_kind[e] = -1
-
-
 @parallel
 def _play(
     order: IntArray,
@@ -186,11 +141,23 @@ def _play(
     for i in prange(shares.size - 1):
         for place in range(shares[i], shares[i + 1]):
             t = order[place]
-            _play_one(
-                t, job[t], trial, p, device, threshold, stop_at, stop_from_s, corner_s, level,
-                corners, sample_s, times, first_sample, first_event, y_rest, flags_rest,
-                clock_rest, seed, rtol, samples, event_s, event_kind, status,
+            j = job[t]
+            key = stream_key(seed, device[j], trial[t])
+            y, flags, clock = y_rest.copy(), flags_rest.copy(), clock_rest.copy()
+            clock[TARGET] = exponential(key, 0)
+            status[t], n_events, _, _ = integrate(
+                p[j], y, flags, clock, key,
+                corner_s[corners[j] : corners[j + 1]], level[corners[j] : corners[j + 1]],
+                sample_s[times[j] : times[j + 1]],
+                samples[first_sample[t] : first_sample[t + 1]],
+                event_s[first_event[t] : first_event[t + 1]],
+                event_kind[first_event[t] : first_event[t + 1]],
+                np.empty(0), np.empty((0, 5, N_FEEDBACK)), threshold[j], rtol, MAX_STEPS,
+                stop_at[j], stop_from_s[j],
             )  # fmt: skip
+            for e in range(first_event[t] + n_events, first_event[t + 1]):
+                event_s[e] = np.nan
+                event_kind[e] = -1
 
 
 @compiled

@@ -7,7 +7,7 @@ continuous; noise that is held over intervals makes corners of its own.
 
 from __future__ import annotations
 
-from math import floor, inf, sqrt
+from math import inf
 
 import numpy as np
 
@@ -18,16 +18,14 @@ from labbench.model.guards import (
     first_event, jump, set_guards, step_to,
 )  # fmt: skip
 from labbench.model.layout import (
-    ADD_F, ADD_R, ALPHA, ARMED, CIRCUIT, C_PARALLEL, DEVICE_V, DRAWS, E_SOURCE, FloatArray, GAMMA1,
-    GAMMA2, GAMMA3, HAZARD, HELD, HELD_INTERVAL, INTERVAL, IntArray, LATCH_S, LATCH_SAID, LIMITED,
-    NEURON, NOISE, NOISE_ADD, NOISE_JUMPS, NOISE_RATES, NOISE_SHRINK, N_FEEDBACK, N_SLOPES,
-    N_STATES, PER_C, PER_LAMBDA, Q, R, REVERSE, R_HRS, R_ON, SHRINK, SLIDING, SOURCE, SPIKE_TIME,
-    TARGET, TIME, V,
+    ADD_F, ADD_R, ALPHA, ARMED, CIRCUIT, DEVICE_V, DRAWS, FloatArray, GAMMA1, GAMMA2, GAMMA3,
+    HAZARD, HELD, HELD_INTERVAL, IntArray, LATCH_S, LATCH_SAID, LIMITED, NEURON, NOISE,
+    NOISE_JUMPS, NOISE_SHRINK, N_FEEDBACK, N_SLOPES, N_STATES, PER_LAMBDA, Q, R, REVERSE, R_HRS,
+    R_ON, SHRINK, SLIDING, SOURCE, SPIKE_TIME, TARGET, TIME, V,
 )  # fmt: skip
-from labbench.model.models.ne_si_2025 import hold_kicks
-from labbench.model.models.ref_2026 import hold_shrinking
-from labbench.model.models.tcasai_2024 import hold_rates
+from labbench.model.noise import hold_noise
 from labbench.model.random import exponential
+from labbench.model.source import couple, level_before, stretch
 from labbench.model.step import error, inside, interpolant, restart, step, weight
 
 # How an integration ended.
@@ -119,13 +117,13 @@ def integrate(
     while t < end and status == DONE:
         # The stretch up to the next corner: the source is linear on it.
         t_start = t
-        t_next, u_start, du = _stretch(t, end, corner_s, level)
-        t_next = _hold_noise(t, t_next, u_start, y, flags, clock, k, key, p_card, p)
+        t_next, u_start, du = stretch(t, end, corner_s, level)
+        t_next = hold_noise(t, t_next, u_start, y, flags, clock, k, key, p_card, p)
         if n_events + 8 > event_s.size:
             status = BUFFER_FULL
             break
         before_v = y[V]
-        _couple(y, clock[SOURCE], u_start, p)
+        couple(y, clock[SOURCE], u_start, p)
         if flags[ARMED] and before_v < threshold_v <= y[V]:
             n_events = _spike(t, event_s, event_kind, n_events, flags, clock)
         n_events = _settle(t, y, u_start, du, flags, p, k, room[0], event_s, event_kind, n_events)
@@ -227,7 +225,7 @@ def integrate(
                 n_seen += 1
             if status == STOPPED:
                 break
-        clock[SOURCE] = _before(t, corner_s, level, u_start + du * (t - t_start))
+        clock[SOURCE] = level_before(t, corner_s, level, u_start + du * (t - t_start))
     y[Q] = filament(y[Q], y[R], p)
     clock[TIME] = t
     # Without jumps the hazard that went by is forgotten: the law of the next one has no memory.
@@ -235,27 +233,6 @@ def integrate(
     for j, place in enumerate(_HELD_PLACES):
         clock[HELD + j] = p[place]
     return status, n_events, n_steps, n_dense
-
-
-@compiled
-def _stretch(
-    t: float, end: float, corner_s: FloatArray, level: FloatArray
-) -> tuple[float, float, float]:
-    """Return the end of the stretch of a linear source that begins at t, its level and slope."""
-    corner = _after(corner_s, t)
-    t_next = min(corner_s[corner], end) if corner < corner_s.size else end
-    if corner == 0:
-        return t_next, level[0], 0.0
-    if corner == corner_s.size:
-        return t_next, level[-1], 0.0
-    du = (level[corner] - level[corner - 1]) / (corner_s[corner] - corner_s[corner - 1])
-    u = level[corner - 1] + du * (t - corner_s[corner - 1])
-    # A source that passes zero in a step would leave its compliance, or let the filament open, and
-    # be back unseen: guards are looked at where steps end.
-    zero_s = -u / du if du != 0.0 else 0.0
-    if 1e-9 < zero_s / (t_next - t) < 1.0 - 1e-9:
-        t_next = t + zero_s
-    return t_next, u, du
 
 
 @compiled
@@ -301,65 +278,6 @@ def _keep(y: FloatArray, inner: FloatArray, kept: FloatArray) -> None:
         kept[0, j] = y[j]
         for i in range(4):
             kept[1 + i, j] = inner[i, j]
-
-
-@compiled
-def _after(corner_s: FloatArray, t: float) -> int:
-    """Return the first place behind all corners up to t; numpy's own takes seconds to compile."""
-    low, high = 0, corner_s.size
-    while low < high:
-        middle = (low + high) // 2
-        if corner_s[middle] <= t:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@compiled
-def _before(t: float, corner_s: FloatArray, level: FloatArray, u: float) -> float:
-    """Return the level just before t, where `u` is that of the stretch that ends there."""
-    first = _after(corner_s, t)
-    while first > 0 and corner_s[first - 1] == t:
-        first -= 1
-        u = level[first]
-    return u
-
-
-@compiled
-def _hold_noise(
-    t: float,
-    t_next: float,
-    u: float,
-    y: FloatArray,
-    flags: IntArray,
-    clock: FloatArray,
-    k: FloatArray,
-    key: np.uint64,
-    p_card: FloatArray,
-    p: FloatArray,
-) -> float:
-    """Draw the noise of the interval that t lies in, unless that is done; return where it ends."""
-    law = p[NOISE]
-    if law not in (NOISE_SHRINK, NOISE_ADD, NOISE_RATES):
-        return t_next
-    interval = floor(t / p[INTERVAL] + 1e-9)
-    # Far from zero the quotient is less exact than that, and no interval may end where it begins.
-    if (interval + 1) * p[INTERVAL] <= t:
-        interval += 1
-    if clock[HELD_INTERVAL] != interval:
-        clock[HELD_INTERVAL] = interval
-        f = filament(y[Q], y[R], p)
-        if law == NOISE_SHRINK:
-            hold_shrinking(f, key, interval, p)
-        elif law == NOISE_ADD:
-            p[ADD_F] = p[ADD_R] = 0.0
-            restart(y, u, 0.0, flags, p, k)
-            growth = -k[0, Q] / sqrt(2.0 * max(y[Q], 1e-300)) - k[0, R]
-            hold_kicks(f, y[R], growth, k[0, R], flags[SLIDING], key, interval, p)
-        else:
-            hold_rates(f, y[R], key, interval, p_card, p)
-    return min(t_next, (interval + 1) * p[INTERVAL])
 
 
 @compiled
@@ -438,13 +356,3 @@ def _crossing(y: FloatArray, inner: FloatArray, level: float) -> float:
         else:
             low = middle
     return high
-
-
-@compiled
-def _couple(y: FloatArray, u_before: float, u: float, p: FloatArray) -> None:
-    """Let a step of the source through the capacitance across the memristor, to the gate."""
-    if p[CIRCUIT] == NEURON and u != u_before:
-        dv = (u - u_before) * p[C_PARALLEL] * p[PER_C]
-        y[V] += dv
-        # The charge on the gate came from the source, at a level that rose on the way.
-        y[E_SOURCE] += 0.5 * (u + u_before) * (1.0 / p[PER_C] - p[C_PARALLEL]) * dv

@@ -11,8 +11,6 @@ IntArray = NDArray[np.int64]
 # Places in the integrated state. Hazard and energies (J) do not feed back; the first four do.
 Q, R, V, AREA, HAZARD, E_SOURCE, E_MEMRISTOR, E_RESISTOR = range(8)
 N_STATES, N_FEEDBACK = 8, 4
-# The same places outside of the integrator, where the filament stands for q.
-F = Q
 # Behind the time derivatives of all these, in a row of slopes, stands what the guards look at:
 # device voltage, a + b on the slide, growth over its cap, source over its compliance.
 DEVICE_V, NET, OVER_CAP, OVER_LIMIT = range(8, 12)
