@@ -12,19 +12,22 @@ from importlib.resources import files
 from math import inf, log1p
 from pathlib import Path
 from threading import RLock
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pyvisa import rname
 
-from instruments.simulated.circuit import Circuit, VirtualClock
-from instruments.simulated.generator import Generator
-from instruments.simulated.oscilloscope import Oscilloscope
-from instruments.simulated.scpi import ScpiInstrument
-from instruments.simulated.sourcemeter import SourceMeter
+from instruments.simulated.circuit import Cable, Circuit
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.devices import Device, Memristor, Neurons, Wire
+from instruments.simulated.faults import Fault, Port
+from instruments.simulated.infiniivision import Oscilloscope
+from instruments.simulated.instrument import Instrument
+from instruments.simulated.keithley2400 import SourceMeter
+from instruments.simulated.keysight33500 import Generator
 from labbench.errors import BenchError, CardError
-from labbench.model import PARAMETERS, Loading, ModelCard, read_card
+from labbench.model import PARAMETERS, ModelCard, read_card
 
 # What differs from device to device, and is drawn.
 DRAWN = (
@@ -33,6 +36,7 @@ DRAWN = (
 )  # fmt: skip
 # Streams of random numbers under one seed.
 _DRAW_STREAM, _INSTRUMENT_STREAM = 0, 1
+_MOST_IN_A_ROW = 1000
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -42,29 +46,70 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class CableEntry(_Entry):
+    """What lies between one terminal of an instrument and its node, beside the defaults."""
+
+    resistance_ohm: Positive | None = None
+    capacitance_f: NotNegative = 0.0
+    skew_s: float = 0.0
+
+
 class InstrumentEntry(_Entry):
-    """One simulated instrument: where it answers, what it is, which node each terminal touches."""
+    """One simulated instrument: where it answers, what it is, which node each terminal touches.
+
+    Attributes
+    ----------
+    probe_resistance_ohm, probe_capacitance_f : float
+        Of each of its connected terminals, if `cables` does not say otherwise.
+    ground_v : float
+        Its ground above the device's.
+    """
 
     address: str
-    model: Literal["33512B", "33622A", "DSOX3024T", "DSOX4024A", "2400"]
-    terminals: dict[int, Literal["input", "output", "supply"]] = {}
+    model: str
+    terminals: dict[int, str] = {}
     external_trigger: str | None = None
     probe_resistance_ohm: Positive | None = None
     probe_capacitance_f: NotNegative = 0.0
+    cables: dict[int, CableEntry] = {}
+    ground_v: float = 0.0
+    faults: list[Fault] = []
+
+
+class DeviceEntry(_Entry):
+    """One device under the probes: a card, or a resistor to ground."""
+
+    card: str = ""
+    resistance_ohm: Positive | None = None
+    spread: Annotated[float, Field(ge=0, le=10)] = 0.0
+    stray_gate_f: NotNegative = 0.0
+    stray_output_f: NotNegative = 0.0
 
 
 class SimulatedEntry(_Entry):
-    """The [simulated] part of a bench file."""
+    """The [simulated] part of a bench file.
+
+    Attributes
+    ----------
+    card, spread, stray_gate_f, stray_output_f
+        Of the only device; several are given by name in `devices`.
+    pace : float
+        Seconds of the bench in a second of real time; 0 for a clock that waits for nobody.
+    """
 
     seed: Annotated[int, Field(ge=0)] = 0
     card: str = "b1"
     spread: Annotated[float, Field(ge=0, le=10)] = 0.0
+    stray_gate_f: NotNegative = 0.0
+    stray_output_f: NotNegative = 0.0
+    devices: dict[str, DeviceEntry] = {}
     message_latency_s: NotNegative = 1e-3
+    pace: NotNegative = 0.0
     instruments: list[InstrumentEntry]
 
 
-Kind = type[Generator] | type[Oscilloscope] | type[SourceMeter]
-_KINDS: dict[str, tuple[Kind, str]] = {
+# Name in the bench file, class, identity with a place for the serial number.
+MODELS: dict[str, tuple[type[Instrument], str]] = {
     "33512B": (Generator, "Agilent Technologies,33512B,{serial},5.03-3.15-2.00-58-00"),
     "33622A": (Generator, "Keysight Technologies,33622A,{serial},A.02.03-3.15-03-64-02"),
     "DSOX3024T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 3024T,{serial},07.50.2021102830"),
@@ -74,7 +119,7 @@ _KINDS: dict[str, tuple[Kind, str]] = {
 
 
 class SimulatedBench:
-    """Instruments around one hidden neuron.
+    """Instruments around the devices of one circuit.
 
     Parameters
     ----------
@@ -84,68 +129,112 @@ class SimulatedBench:
     ----------
     clock : VirtualClock
         Shared by all; give it to the drivers and wait with it.
-    truth : ModelCard
-        The hidden device, to score fits with.
-    instruments : mapping of str to ScpiInstrument
+    circuit : Circuit
+    truth : ModelCard or None
+        The first hidden device, to score fits with; None for a resistor.
+    instruments : mapping of str to Instrument
         By canonical resource name.
+    ports : mapping of str to Port
+        What a link sees of each, with its faults.
     lock : RLock
         Held while a message is handled: instruments may be used from several threads.
     """
 
     def __init__(self, entry: SimulatedEntry) -> None:
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(entry.pace)
         self.message_latency_s = entry.message_latency_s
         self.lock = RLock()
-        try:
-            nominal = read_card(entry.card)
-        except CardError as error:
-            raise BenchError(f"The simulated bench has no device: {error}") from error
-        if nominal.circuit != "neuron":
-            raise BenchError(f"A simulated bench holds a neuron; card {entry.card!r} is none.")
-        self.truth = draw_device(nominal, entry.spread, entry.seed)
-        self._circuit = Circuit(self.truth, self.clock, entry.seed, _loading(entry.instruments))
-        self.instruments: dict[str, ScpiInstrument] = {}
+        self.truth: ModelCard | None = None
+        self.circuit = Circuit(self.clock, self._devices(entry))
+        self.instruments: dict[str, Instrument] = {}
+        self.ports: dict[str, Port] = {}
         for number, each in enumerate(entry.instruments):
             address = canonical(each.address)
             if address in self.instruments:
                 raise BenchError(f"Two simulated instruments answer at {address}.")
             noise = np.random.default_rng([entry.seed, _INSTRUMENT_STREAM, number])
-            self.instruments[address] = self._build(each, f"SIM{number + 1:05d}", noise)
+            made = self._build(each, f"SIM{number + 1:05d}", noise)
+            self.instruments[address] = made
+            self.ports[address] = Port(made, each.faults)
         for each in entry.instruments:
             self._wire_trigger(each)
 
-    def _build(
-        self, entry: InstrumentEntry, serial: str, noise: np.random.Generator
-    ) -> ScpiInstrument:
-        kind, identity = _KINDS[entry.model]
+    def _devices(self, entry: SimulatedEntry) -> dict[str, Device]:
+        only = DeviceEntry(
+            card=entry.card,
+            spread=entry.spread,
+            stray_gate_f=entry.stray_gate_f,
+            stray_output_f=entry.stray_output_f,
+        )
+        entries = entry.devices or {"device": only}
+        made: dict[str, Device] = {}
+        for number, (name, each) in enumerate(entries.items()):
+            if each.resistance_ohm is not None:
+                made[name] = Wire(0.0, resistance_ohm=each.resistance_ohm)
+                continue
+            try:
+                nominal = read_card(each.card)
+            except CardError as error:
+                raise BenchError(f"The simulated bench has no device: {error}") from error
+            card = draw_device(nominal, each.spread, entry.seed, number)
+            self.truth = self.truth or card
+            made[name] = build_device(
+                card, entry.seed, number, {"gate": each.stray_gate_f, "output": each.stray_output_f}
+            )
+        return made
+
+    def _build(self, entry: InstrumentEntry, serial: str, noise: np.random.Generator) -> Instrument:
+        if entry.model not in MODELS:
+            raise BenchError(
+                f"There is no simulated {entry.model!r} ({entry.address}): known are "
+                f"{', '.join(MODELS)}."
+            )
+        kind, identity = MODELS[entry.model]
         for terminal, node in entry.terminals.items():
             if not 1 <= terminal <= kind.last_terminal:
                 raise BenchError(f"A {entry.model} has no terminal {terminal} ({entry.address}).")
-            if node not in kind.nodes:
+            if node not in self.circuit.nodes:
                 raise BenchError(
-                    f"Terminal {terminal} of the {entry.model} at {entry.address} cannot touch "
-                    f"{node!r} in the simulated circuit: {' or '.join(kind.nodes)} only."
+                    f"Terminal {terminal} of the {entry.model} at {entry.address} touches {node!r}, "
+                    f"but the simulated circuit has {', '.join(self.circuit.nodes)}."
                 )
-        name = identity.format(serial=serial)
-        return kind(name, self.clock, self._circuit, entry.terminals, noise)
+        terminals = {
+            terminal: self.circuit.terminal(_cable(entry, terminal))
+            for terminal in range(1, kind.last_terminal + 1)
+        }
+        return kind(identity.format(serial=serial), self.clock, terminals, noise)
 
     def _wire_trigger(self, entry: InstrumentEntry) -> None:
-        """Wire a sync output to a scope; without a word, to that of the only generator."""
-        scope = self.instruments[canonical(entry.address)]
-        if not isinstance(scope, Oscilloscope):
-            if entry.external_trigger is not None:
-                raise BenchError(f"Only a scope has an external_trigger, not a {entry.model}.")
-            return
-        if entry.external_trigger is None:
+        """Wire a trigger output to a trigger input; to a scope, without a word, the generator's."""
+        listener = self.instruments[canonical(entry.address)]
+        source: Instrument | None = None
+        if entry.external_trigger is not None:
+            source = self.instruments.get(canonical(entry.external_trigger))
+            if source is None:
+                raise BenchError(f"No simulated instrument answers at {entry.external_trigger}.")
+        elif isinstance(listener, Oscilloscope):
             sources = [i for i in self.instruments.values() if isinstance(i, Generator)]
             source = sources[0] if len(sources) == 1 else None
-        else:
-            found = self.instruments.get(canonical(entry.external_trigger))
-            if not isinstance(found, Generator):
-                raise BenchError(f"No simulated generator answers at {entry.external_trigger}.")
-            source = found
         if source is not None:
-            source.sync_listeners.append(scope.external_edge)
+            source.edge_listeners.append(listener.external_edge)
+
+
+def build_device(
+    card: ModelCard, seed: int, number: int, stray_f: Mapping[str, float], start_s: float = 0.0
+) -> Device:
+    """Return the device of a card, at rest; devices of other numbers have other noise.
+
+    Raises
+    ------
+    BenchError
+        If a bare memristor is given stray capacitance to nodes that it has not.
+    """
+    if card.circuit != "memristor":
+        # The neurons of a row take numbers of their own.
+        return Neurons(card, seed, number * _MOST_IN_A_ROW, start_s, stray_f)
+    if any(stray_f.values()):
+        raise BenchError("A bare memristor has no stray capacitance to a gate or an output.")
+    return Memristor(card, seed, number * _MOST_IN_A_ROW, start_s)
 
 
 def read_bench(path: str | Path | None = None) -> SimulatedBench:
@@ -204,13 +293,14 @@ def bench_of(resource_manager: Any) -> SimulatedBench:
     return bench
 
 
-def draw_device(nominal: ModelCard, spread: float, seed: int) -> ModelCard:
+def draw_device(nominal: ModelCard, spread: float, seed: int, number: int = 0) -> ModelCard:
     """Draw a device around a card: factors log-uniform between 1 / (1 + spread) and 1 + spread."""
-    random = np.random.default_rng([seed, _DRAW_STREAM])
+    random = np.random.default_rng([seed, _DRAW_STREAM, *([number] if number else [])])
     factors = np.exp(random.uniform(-1.0, 1.0, len(DRAWN)) * log1p(spread))
     values = {
         name: min(nominal[name] * float(factor), PARAMETERS[name].upper)
         for name, factor in zip(DRAWN, factors, strict=True)
+        if name in nominal.values
     }
     return nominal.with_values(values, name=f"{nominal.name}-seed{seed}", source="drawn")
 
@@ -223,11 +313,18 @@ def canonical(address: str) -> str:
         raise BenchError(f"{address!r} is not a VISA resource name.") from error
 
 
-def _loading(entries: list[InstrumentEntry]) -> Loading:
-    """Return all probes on the output together."""
-    conductance, capacitance_f = 0.0, 0.0
-    for entry in entries:
-        probes = list(entry.terminals.values()).count("output")
-        conductance += probes / (entry.probe_resistance_ohm or inf)
-        capacitance_f += probes * entry.probe_capacitance_f
-    return Loading(1.0 / conductance if conductance else inf, capacitance_f)
+def _cable(entry: InstrumentEntry, terminal: int) -> Cable:
+    node = entry.terminals.get(terminal, "")
+    special = entry.cables.get(terminal)
+    if special is None:
+        special = CableEntry(
+            resistance_ohm=entry.probe_resistance_ohm if node else None,
+            capacitance_f=entry.probe_capacitance_f if node else 0.0,
+        )
+    return Cable(
+        node=node,
+        load_ohm=special.resistance_ohm or inf,
+        load_f=special.capacitance_f,
+        ground_v=entry.ground_v,
+        skew_s=special.skew_s,
+    )

@@ -1,177 +1,297 @@
-"""The one neuron that all simulated instruments are wired to, and its virtual clock.
+"""The one circuit that all simulated instruments are wired to.
 
-Sources write what they force on a node into a timeline; nothing is integrated until somebody
-measures. Recordings lie on the gate voltage, from which the drain is solved when it is read: the
-drain never feeds back on the gate.
+Instruments hold terminals. A terminal sits on a node, loads it as its cable and probe do, and may
+force a level against time behind its resistance. Nothing is integrated until somebody looks, or
+changes how things are connected; then everything goes on to the present with what the sources
+have done since. What they will do (a burst, a sweep) is in their timelines already.
 
-Idealised: the generator is stiff (the neuron draws microamperes from its 50 Ohm), an output that
-is off holds its node at 0 V, and a negative supply finds the drain at 0 V (its body diode).
+The past is kept only from where a terminal asked for it (`Terminal.watch`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labbench.model import Loading, ModelCard, advance, resting
-from labbench.model.output import output_voltage
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.devices import Device, Drive, Wire
+from instruments.simulated.devices.base import LEAKAGE_OHM
+from instruments.simulated.timeline import Timeline, combine, lagged
 
 FloatArray = NDArray[np.float64]
 
-# Model cards end at this supply.
-_MAX_SUPPLY_V = 100.0
+# A source is never stiffer than this.
+_LEAST_OHM = 1e-3
+# A node that follows its source within this part of the shortest line is taken to follow at once.
+_AT_ONCE = 0.02
 
 
-class VirtualClock:
-    """Time that passes only when somebody waits."""
+@dataclass(frozen=True)
+class Cable:
+    """How a terminal is connected.
 
-    def __init__(self) -> None:
-        self._now_s = 0.0
+    Attributes
+    ----------
+    node : str
+        Empty where it is not connected: then it sees only itself.
+    load_ohm, load_f : float
+        Of the instrument's input, its probe and its cable, to ground.
+    ground_v : float
+        The instrument's ground above that of the device.
+    skew_s : float
+        How much later a source's waveform arrives than its trigger.
+    """
 
-    def now(self) -> float:
-        """Return the time in s since the bench was switched on."""
-        return self._now_s
-
-    def sleep(self, duration_s: float) -> None:
-        """Let time pass."""
-        self._now_s += max(0.0, duration_s)
-
-
-class Timeline:
-    """A level against time, linear between corners, constant outside of them."""
-
-    def __init__(self) -> None:
-        self.corner_s = np.zeros(1)
-        self.level = np.zeros(1)
-
-    def change(self, at_s: float, corner_s: ArrayLike, level: ArrayLike) -> None:
-        """Replace everything after a time by new corners (k,), none of them before it."""
-        if self.corner_s[-1] <= at_s and np.all(self.level[-1] == level):
-            return  # the integrator would stop at corners that are none
-        kept = self.corner_s <= at_s
-        before = np.interp(at_s, self.corner_s, self.level)
-        self.corner_s = np.r_[self.corner_s[kept], at_s, corner_s]
-        self.level = np.r_[self.level[kept], before, level]
-
-    def at(self, time_s: FloatArray) -> FloatArray:
-        """Return the level at some times (n,)."""
-        return np.asarray(np.interp(time_s, self.corner_s, self.level))
-
-    def forget(self, before_s: float) -> None:
-        """Drop the corners that lie before a time, but the last of them."""
-        first = max(0, int(np.searchsorted(self.corner_s, before_s)) - 1)
-        self.corner_s, self.level = self.corner_s[first:], self.level[first:]
+    node: str = ""
+    load_ohm: float = inf
+    load_f: float = 0.0
+    ground_v: float = 0.0
+    skew_s: float = 0.0
 
 
-@dataclass(eq=False)
-class Recording:
-    """A place for the input and the gate voltage at given times, filled as time goes on."""
+class Terminal:
+    """Where an instrument touches the circuit; made by `Circuit.terminal`."""
 
-    time_s: FloatArray
-    input_v: FloatArray
-    gate_v: FloatArray
-    filled: int = 0
+    def __init__(self, circuit: Circuit, cable: Cable) -> None:
+        self.cable = cable
+        self.load_ohm, self.load_f = cable.load_ohm, cable.load_f
+        self.kind = "open"
+        self.resistance_ohm, self.limit = _LEAST_OHM, inf
+        self.line = Timeline()
+        self.watched_from_s = inf
+        self._circuit = circuit
+
+    # As a source.
+
+    def connect(self, kind: str, resistance_ohm: float = 0.0, limit: float = inf) -> None:
+        """Switch a source on, or change how it drives; its level stays what `drive` made it.
+
+        Parameters
+        ----------
+        kind : {"voltage", "current"}
+        resistance_ohm : float
+            Of a voltage source.
+        limit : float
+            Compliance, in A for a voltage and in V for a current.
+
+        Raises
+        ------
+        DeviceError
+            If the circuit cannot be solved like this; nothing changed then.
+        """
+        self._change(kind, max(resistance_ohm, _LEAST_OHM), limit)
+
+    def disconnect(self) -> None:
+        """Open the source's relay."""
+        self._change("open", _LEAST_OHM, inf)
+
+    def drive(self, corner_s: ArrayLike, level: ArrayLike) -> None:
+        """Force a level, from now on, with corners at absolute times (k,), linear between."""
+        now_s = self._circuit.clock.now()
+        corner_s = np.asarray(corner_s, dtype=np.float64) + self.cable.skew_s
+        self.line.change(now_s, corner_s, level)
+
+    # As a probe.
+
+    def load(self, resistance_ohm: float, capacitance_f: float) -> None:
+        """Change what the instrument's input puts on the node."""
+        if (resistance_ohm, capacitance_f) != (self.load_ohm, self.load_f):
+            self._circuit.advance()
+            self.load_ohm, self.load_f = resistance_ohm, capacitance_f
+
+    def watch(self, from_s: float) -> None:
+        """Keep the past from a time on, which is not before the present."""
+        self.watched_from_s = from_s
+
+    def unwatch(self) -> None:
+        """Keep the past no longer."""
+        self.watched_from_s = inf
+
+    def voltage(self, time_s: FloatArray) -> FloatArray:
+        """Return the voltage against the instrument's ground at ascending watched times (n,)."""
+        return self._circuit.voltage(self.cable.node, time_s, self) - self.cable.ground_v
+
+    def current(self, time_s: FloatArray) -> FloatArray:
+        """Return the current out of the terminal at ascending watched times (n,)."""
+        return self._circuit.current(self, time_s)
+
+    def _change(self, kind: str, resistance_ohm: float, limit: float) -> None:
+        if (kind, resistance_ohm, limit) == (self.kind, self.resistance_ohm, self.limit):
+            return
+        self._circuit.advance()
+        before = self.kind, self.resistance_ohm, self.limit
+        self.kind, self.resistance_ohm, self.limit = kind, resistance_ohm, limit
+        try:
+            self._circuit.check()
+        except Exception:
+            self.kind, self.resistance_ohm, self.limit = before
+            raise
 
 
 class Circuit:
-    """One 1M1T1R neuron between an input, an output and a supply.
+    """Devices with named nodes, and the terminals that touch them.
 
     Parameters
     ----------
-    card : ModelCard
-        Of the device; a neuron.
     clock : VirtualClock
-    seed : int
-        Of the device's random stream.
-    loading : Loading
-        All probes on the output together.
+    devices : mapping of str to Device
+        With one device, its nodes go by their own names; with several by ``name.node``.
     """
 
-    def __init__(
-        self, card: ModelCard, clock: VirtualClock, seed: int, loading: Loading | None = None
-    ) -> None:
-        self.card = card
+    def __init__(self, clock: VirtualClock, devices: Mapping[str, Device] | None = None) -> None:
         self.clock = clock
-        self.supply_limit_a = np.inf
-        self._loading = loading or Loading()
-        # Without a supply the drain costs no time to solve: here only the gate is wanted.
-        self._gate_card = card.with_values({"supply_v": 0.0})
-        self._state = resting(card, seed=seed)
-        self._lines = {"input": Timeline(), "supply": Timeline()}
-        self._recordings: list[Recording] = []
-        self._past = Recording(np.zeros(1), np.zeros(1), np.zeros(1), filled=1)
+        self._terminals: list[Terminal] = []
+        self._slots: dict[str, Device | None] = dict(devices or {})
+        self._wires: dict[str, Wire] = {}
+        self._drives: dict[str, tuple[Terminal, ...]] = {}
+        self._places: dict[str, tuple[Device, str]] = {}
+        self._names: dict[Device, dict[str, str]] = {}
+        self._place()
 
-    def drive(self, node: str, corner_s: ArrayLike, level: ArrayLike) -> None:
-        """Force a node, from now on, to a level with corners at absolute times (k,)."""
-        self._lines[node].change(self.clock.now(), corner_s, level)
-
-    def record(self, time_s: FloatArray) -> Recording:
-        """Start to record at ascending absolute times (n,).
-
-        What lies before the present state is taken from the samples of the last integration.
-        """
-        recording = Recording(time_s, np.empty_like(time_s), np.empty_like(time_s))
-        end = int(np.searchsorted(time_s, self._state.time_s, side="right"))
-        past = self._past
-        recording.input_v[:end] = np.interp(time_s[:end], past.time_s, past.input_v)
-        recording.gate_v[:end] = np.interp(time_s[:end], past.time_s, past.gate_v)
-        recording.filled = end
-        self._recordings.append(recording)
-        return recording
-
-    def advance(self, to_s: float) -> None:
-        """Integrate up to a time, filling the recordings on the way."""
-        if to_s <= self._state.time_s:
-            return
-        ends = [int(np.searchsorted(r.time_s, to_s, side="right")) for r in self._recordings]
-        wanted = [r.time_s[r.filled : end] for r, end in zip(self._recordings, ends, strict=True)]
-        time_s = np.r_[wanted[0], to_s] if len(wanted) == 1 else np.unique(np.r_[*wanted, to_s])
-        line = self._lines["input"]
-        solution = advance(self._gate_card, self._state, line.corner_s, line.level, time_s)
-        self._state = solution.state
-        self._past = Recording(time_s, solution.input, solution.node_v, filled=time_s.size)
-        for recording, end in zip(self._recordings, ends, strict=True):
-            new = slice(recording.filled, end)
-            at = np.searchsorted(time_s, recording.time_s[new])
-            recording.input_v[new] = solution.input[at]
-            recording.gate_v[new] = solution.node_v[at]
-            recording.filled = end
-        self._recordings = [r for r in self._recordings if r.filled < r.time_s.size]
-        line.forget(to_s)
-
-    def output_v(self, recording: Recording) -> FloatArray:
-        """Return the drain voltage of a finished recording, probes included, (n,).
-
-        Where the supply steps inside the recording, the probe's lag starts anew.
-        """
-        supply_v = self._lines["supply"].at(recording.time_s)
-        drain_v = np.zeros_like(supply_v)
-        steps = np.flatnonzero(np.diff(supply_v)) + 1
-        for part in np.split(np.arange(supply_v.size), steps):
-            level_v = min(float(supply_v[part[0]]), _MAX_SUPPLY_V)
-            if level_v > 0.0:
-                time_s, gate_v = recording.time_s[part], recording.gate_v[part]
-                drain_v[part] = self._drain_v(time_s, gate_v, level_v)
-        return drain_v
-
-    def supply_a(self, recording: Recording) -> tuple[FloatArray, FloatArray]:
-        """Return the current out of the supply and the voltage at its terminal, (n,) each."""
-        drain_v = self.output_v(recording)
-        load_ohm = self.card["load_resistance_ohm"]
-        wanted_a = (self._lines["supply"].at(recording.time_s) - drain_v) / load_ohm
-        current_a = np.clip(wanted_a, -self.supply_limit_a, self.supply_limit_a)
-        return current_a, drain_v + current_a * load_ohm
-
-    def _drain_v(self, time_s: FloatArray, gate_v: FloatArray, supply_v: float) -> FloatArray:
-        card = self.card.with_values({"supply_v": supply_v})
-        drain_v = output_voltage(card, time_s, gate_v, self._loading)
-        limit_a = self.supply_limit_a
-        if limit_a * card["load_resistance_ohm"] >= supply_v:
-            return drain_v
-        # A supply in its limit is a current source: a high voltage behind a high resistance.
-        source = self.card.with_values(
-            {"supply_v": _MAX_SUPPLY_V, "load_resistance_ohm": _MAX_SUPPLY_V / limit_a}
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes of the devices, by the names that a bench file gives them."""
+        single = len(self._slots) == 1
+        return tuple(
+            node if single else f"{slot}.{node}"
+            for slot, device in self._slots.items()
+            if device is not None
+            for node in device.nodes
         )
-        return np.minimum(drain_v, output_voltage(source, time_s, gate_v))
+
+    def terminal(self, cable: Cable) -> Terminal:
+        """Connect an instrument's terminal."""
+        made = Terminal(self, cable)
+        self._terminals.append(made)
+        self._place()
+        return made
+
+    def mount(self, slot: str, device: Device | None) -> None:
+        """Put a device under the probes, or none: its nodes are open then.
+
+        Raises
+        ------
+        DeviceError
+            If what is connected does not go with it; the old one stays then.
+        """
+        self.advance()
+        before = self._slots[slot]
+        self._slots[slot] = device
+        self._place()
+        try:
+            self.check()
+        except Exception:
+            self._slots[slot] = before
+            self._place()
+            raise
+
+    def advance(self, to_s: float | None = None) -> None:
+        """Integrate everything up to a time, the present by default."""
+        to_s = self.clock.now() if to_s is None else to_s
+        watched_s = min((t.watched_from_s for t in self._terminals), default=inf)
+        for device, names in self._names.items():
+            if device.time_s < to_s:
+                drives = {node: self._drive(name) for node, name in names.items()}
+                device.advance(to_s, drives, is_watched=watched_s < to_s)
+            device.forget(watched_s)
+        for terminal in self._terminals:
+            terminal.line.forget(min(watched_s, to_s))
+
+    def check(self) -> None:
+        """Refuse connections that a device cannot be solved with.
+
+        Raises
+        ------
+        DeviceError
+            By the device.
+        """
+        for device, names in self._names.items():
+            device.check({node: self._drive(name) for node, name in names.items()})
+
+    def voltage(self, node: str, time_s: FloatArray, terminal: Terminal) -> FloatArray:
+        """Return the voltage of a node at ascending watched times (n,)."""
+        self._reach(time_s)
+        device, own = self._places[_key(node, terminal)]
+        return device.voltage(own, time_s)
+
+    def current(self, terminal: Terminal, time_s: FloatArray) -> FloatArray:
+        """Return what one terminal puts into its node at ascending watched times (n,).
+
+        By Kirchhoff from the node's side: what device, probes and other sources take. The
+        charging of probe and cable capacitances is left out.
+        """
+        self._reach(time_s)
+        name = _key(terminal.cable.node, terminal)
+        device, own = self._places[name]
+        taken_a = device.current(own, time_s)
+        others = [t for t in self._drives[name] if t is not terminal and t.kind == "voltage"]
+        conductance = sum(1.0 / t.load_ohm for t in self._drives[name])
+        if conductance or others:
+            node_v = device.voltage(own, time_s)
+            taken_a = taken_a + node_v * conductance
+            for other in others:
+                level_v = np.interp(time_s, other.line.corner_s, other.line.level)
+                taken_a += (node_v - level_v - other.cable.ground_v) / other.resistance_ohm
+        return taken_a
+
+    def _reach(self, time_s: FloatArray) -> None:
+        if time_s.size and not time_s[-1] <= self.clock.now() + 1e-12:
+            raise ValueError(f"nobody can look at {time_s[-1]} s: it is {self.clock.now()} s")
+        self.advance()
+
+    def _place(self) -> None:
+        """Find for each node who is connected, and the device, or else a wire, that has it."""
+        drives: dict[str, list[Terminal]] = {node: [] for node in self.nodes}
+        for terminal in self._terminals:
+            drives.setdefault(_key(terminal.cable.node, terminal), []).append(terminal)
+        self._drives = {name: tuple(found) for name, found in drives.items()}
+        single = len(self._slots) == 1
+        self._places, self._names = {}, {}
+        for slot, device in self._slots.items():
+            if device is not None:
+                names = {node: node if single else f"{slot}.{node}" for node in device.nodes}
+                self._names[device] = names
+                self._places |= {name: (device, node) for node, name in names.items()}
+        for name in drives:
+            if name not in self._places:
+                wire = self._wires.setdefault(name, Wire(self.clock.now(), name))
+                self._places[name] = (wire, name)
+                self._names[wire] = {name: name}
+
+    def _drive(self, name: str) -> Drive:
+        """Return all that is connected to a node as one source."""
+        terminals = self._drives[name]
+        load_s = sum(1.0 / t.load_ohm for t in terminals)
+        load_f = sum(t.load_f for t in terminals)
+        load_ohm = 1.0 / load_s if load_s else inf
+        forcing = [t for t in terminals if t.kind != "open"]
+        if not forcing:
+            leak_ohm = min(load_ohm, LEAKAGE_OHM)
+            return Drive(np.zeros(1), np.zeros(1), "open", leak_ohm, load_ohm, load_f)
+        lines = [t.line for t in forcing]
+        stiff = [t for t in forcing if t.kind == "voltage"]
+        if not stiff:
+            corner_s, level = combine(lines, [1.0] * len(forcing), 0.0)
+            limit = min(t.limit for t in forcing)
+            return Drive(corner_s, level, "current", LEAKAGE_OHM, load_ohm, load_f, limit)
+        resistance_ohm = 1.0 / (load_s + sum(1.0 / t.resistance_ohm for t in stiff))
+        # Each voltage source counts by its conductance, each current by the whole resistance.
+        weights = [
+            resistance_ohm / (t.resistance_ohm if t.kind == "voltage" else 1.0) for t in forcing
+        ]
+        ground_v = sum(t.cable.ground_v * resistance_ohm / t.resistance_ohm for t in stiff)
+        corner_s, level = combine(lines, weights, ground_v)
+        lengths_s = np.diff(corner_s)
+        shortest_s = lengths_s[lengths_s > 0.0].min(initial=inf)
+        if resistance_ohm * load_f > _AT_ONCE * shortest_s:
+            corner_s, level = lagged(corner_s, level, resistance_ohm * load_f)
+        limit = min(t.limit for t in stiff)
+        return Drive(corner_s, level, "voltage", resistance_ohm, load_ohm, load_f, limit)
+
+
+def _key(node: str, terminal: Terminal) -> str:
+    return node or f"unconnected {id(terminal)}"

@@ -16,6 +16,8 @@ _UNIT_NAMES = ("VPP", "HZ", "OHM", "PCT", "S", "V", "A")
 _PREFIXES = {
     "": 1.0, "N": 1e-9, "U": 1e-6, "M": 1e-3, "K": 1e3, "MA": 1e6, "G": 1e9,
 }  # fmt: skip
+_BASES = {"#H": 16, "#Q": 8, "#B": 2}
+_DIGITS = (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9")
 # What instruments answer for infinity; IEEE 488.2 has no other word.
 INFINITY = 9.9e37
 
@@ -50,6 +52,28 @@ def split_message(data: bytes) -> list[tuple[str, list[Parameter]]]:
     return units
 
 
+def complete_messages(data: bytes, terminator: bytes) -> tuple[list[bytes], bytes]:
+    """Split a stream into complete messages, terminators included, and the rest.
+
+    A terminator inside of a definite-length block ends nothing.
+    """
+    messages, start, at = [], 0, 0
+    while (end := data.find(terminator, at)) >= 0:
+        block_at = data.find(b"#", at, end)
+        if block_at >= 0 and data[block_at + 1 : block_at + 2] in _DIGITS:
+            digits = int(data[block_at + 1 : block_at + 2])
+            length = data[block_at + 2 : block_at + 2 + digits]
+            if length.isdigit():
+                at = block_at + 2 + digits + int(length)
+                if at > len(data):
+                    break
+                continue
+        at = end + len(terminator)
+        messages.append(data[start:at])
+        start = at
+    return messages, data[start:]
+
+
 def _take_blocks(data: bytes) -> tuple[str, list[bytes]]:
     """Replace definite-length blocks by NUL and their number, so that nothing reads them."""
     blocks: list[bytes] = []
@@ -57,6 +81,11 @@ def _take_blocks(data: bytes) -> tuple[str, list[bytes]]:
     start = 0
     while (at := data.find(b"#", start)) >= 0:
         digits = data[at + 1 : at + 2]
+        if digits.upper() in (b"H", b"Q", b"B"):
+            # A number to another base.
+            pieces.append(data[start : at + 1].decode("latin-1"))
+            start = at + 1
+            continue
         length = data[at + 2 : at + 2 + int(digits)] if digits.isdigit() else b""
         end = at + 2 + len(length) + int(length) if length.isdigit() else 0
         if not at < end <= len(data):
@@ -116,6 +145,11 @@ def number(parameter: Parameter) -> float:
     text = parameter.upper()
     if text in ("INF", "INFINITY"):
         return INFINITY
+    if text[:2] in _BASES:
+        try:
+            return float(int(text[2:], _BASES[text[:2]]))
+        except ValueError:
+            raise ScpiError(-121) from None
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise ScpiError(-104)

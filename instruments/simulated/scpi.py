@@ -1,4 +1,9 @@
-"""A SCPI instrument without a front: headers, settings, status, error queue, output queue."""
+"""A SCPI instrument without a front: headers, settings, IEEE 488.2 status, error queue.
+
+Messages are worked off unit by unit. A unit that has to wait (``*WAI``, ``*OPC?``, a reading that
+is not finished) raises `NotYet` and keeps what stands behind it waiting; the clock brings the
+instrument back to it.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,11 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from instruments.roles import Clock
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.instrument import MESSAGE_AVAILABLE, REQUESTED_SERVICE, Instrument
 from instruments.simulated.message import (
     Parameter,
     ScpiError,
@@ -18,32 +25,65 @@ from instruments.simulated.message import (
     split_message,
 )
 
+# SCPI-1999, volume 2, chapter 21.
 ERROR_TEXTS = {
+    -100: "Command error",
     -101: "Invalid character",
+    -102: "Syntax error",
+    -103: "Invalid separator",
     -104: "Data type error",
     -108: "Parameter not allowed",
     -109: "Missing parameter",
+    -110: "Command header error",
     -113: "Undefined header",
     -114: "Header suffix out of range",
+    -120: "Numeric data error",
+    -121: "Invalid character in number",
+    -123: "Exponent too large",
+    -128: "Numeric data not allowed",
     -131: "Invalid suffix",
+    -138: "Suffix not allowed",
+    -141: "Invalid character data",
+    -148: "Character data not allowed",
+    -151: "Invalid string data",
+    -158: "String data not allowed",
     -161: "Invalid block data",
+    -168: "Block data not allowed",
+    -200: "Execution error",
     -211: "Trigger ignored",
+    -213: "Init ignored",
+    -214: "Trigger deadlock",
     -221: "Settings conflict",
     -222: "Data out of range",
     -223: "Too much data",
     -224: "Illegal parameter value",
+    -225: "Out of memory",
     -230: "Data corrupt or stale",
+    -240: "Hardware error",
+    -241: "Hardware missing",
+    -310: "System error",
     -350: "Queue overflow",
+    -400: "Query error",
     -410: "Query INTERRUPTED",
     -420: "Query UNTERMINATED",
+    -430: "Query DEADLOCKED",
+    -440: "Query UNTERMINATED after indefinite response",
 }
-_QUEUE_LENGTH = 20
 # Bits of the standard event register, by the hundreds of the error code.
 _EVENT_BITS = {1: 32, 2: 16, 4: 4}
-_DEVICE_ERROR, _OPERATION_COMPLETE = 8, 1
-_ERROR_QUEUE, _MESSAGE_AVAILABLE, _EVENT_SUMMARY, _MASTER = 4, 16, 32, 64
+_DEVICE_ERROR, _OPERATION_COMPLETE, _POWER_ON = 8, 1, 128
+ERROR_AVAILABLE, EVENT_SUMMARY = 4, 32
 
 Answer = str | bytes | None
+Unit = tuple[str, list[Parameter]]
+
+
+class NotYet(Exception):
+    """A unit that has to wait; it is tried again at a time, or when `poll` is called."""
+
+    def __init__(self, until_s: float = inf) -> None:
+        super().__init__(until_s)
+        self.until_s = until_s
 
 
 @dataclass(frozen=True)
@@ -53,7 +93,7 @@ class _Command:
     last_channel: int
 
 
-class ScpiInstrument:
+class ScpiInstrument(Instrument):
     """Answers program messages; subclasses add commands and physics.
 
     Settings are kept by (name, channel), channel 0 where there is none. `changed` is called after
@@ -63,17 +103,20 @@ class ScpiInstrument:
     errors: dict[int, str] = ERROR_TEXTS
     no_error = '+0,"No error"'
     number_format = "+.14E"
+    queue_length = 20
 
-    def __init__(self, identity: str, clock: Clock) -> None:
-        self.identity = identity
-        self.clock = clock
+    def __init__(self, identity: str, clock: VirtualClock) -> None:
+        super().__init__(identity, clock)
         self.settings: dict[tuple[str, int], Any] = {}
         self._defaults: dict[tuple[str, int], Any] = {}
         self._commands: list[_Command] = []
         self._found: dict[str, tuple[_Command, int]] = {}
-        self._queue: deque[str] = deque()
-        self._output = b""
-        self._event, self._event_enable, self._service_enable = 128, 0, 0
+        self._queue: deque[ScpiError] = deque()
+        # Messages that are not worked off: units still to do, and answers so far.
+        self._waiting: deque[tuple[deque[Unit], list[bytes]]] = deque()
+        self._retry_s = inf
+        self._is_working = False
+        self._event, self._event_enable, self._service_enable = _POWER_ON, 0, 0
         self._completing = False
         self._add_common()
 
@@ -81,56 +124,54 @@ class ScpiInstrument:
 
     def message(self, data: bytes) -> None:
         """Take one complete program message."""
-        if self._output:
-            self._output = b""
-            self.push(ScpiError(-410))
-        answers: list[bytes] = []
+        units: deque[Unit] = deque()
         try:
-            for header, parameters in split_message(data):
-                try:
-                    answer = self._run(header, parameters)
-                except ScpiError as error:
-                    self.push(error)
-                    if -200 < error.code <= -100:
-                        break  # after a command error nothing of the rest is to be trusted
-                    continue
-                if answer is not None:
-                    answers.append(answer if isinstance(answer, bytes) else answer.encode())
+            units.extend(split_message(data))
         except ScpiError as error:
             self.push(error)
-        if answers:
-            self._output = b";".join(answers) + b"\n"
+        self._waiting.append((units, []))
+        self.poll()
 
-    def take(self, count: int, end: bytes | None = None) -> bytes:
-        """Return up to `count` bytes of the answer that waits, at most to an end character."""
-        if end and (at := self._output.find(end)) >= 0:
-            count = min(count, at + 1)
-        taken, self._output = self._output[:count], self._output[count:]
-        return taken
+    def poll(self) -> None:
+        """Go on with what waits, as far as it goes."""
+        if self._is_working:
+            return  # somebody let time pass within a unit
+        self._is_working = True
+        try:
+            while self._waiting and self._work(*self._waiting[0]):
+                self._waiting.popleft()
+        finally:
+            self._is_working = False
+        self._complete()
+        self.notice()
 
     @property
-    def is_talking(self) -> bool:
-        """Whether an answer waits to be read."""
-        return bool(self._output)
+    def next_answer_s(self) -> float:
+        """When there will be an answer, as far as the instrument knows; infinite if never."""
+        if self.answers:
+            return self.clock.now()
+        return max(self._retry_s, self.clock.now()) if self._waiting else inf
 
     def unterminated(self) -> None:
         """Note that somebody tried to read an answer that there is not."""
         self.push(ScpiError(-420))
 
     def device_clear(self) -> None:
-        """Forget the answer that waits."""
-        self._output = b""
+        """Forget what is being worked on, and the answers that wait."""
+        super().device_clear()
+        self._waiting.clear()
+        self._completing = False
 
     def group_trigger(self) -> None:
         """Take an interface trigger."""
         self.message(b"*TRG")
 
     @property
-    def status_byte(self) -> int:
-        """The status byte with its summary bits."""
-        status = _ERROR_QUEUE * bool(self._queue) | _MESSAGE_AVAILABLE * bool(self._output)
-        status |= _EVENT_SUMMARY * bool(self._event & self._event_enable)
-        return status | _MASTER * bool(status & self._service_enable)
+    def summary(self) -> int:
+        """The status byte, with the master summary in bit 6."""
+        status = ERROR_AVAILABLE * bool(self._queue) | MESSAGE_AVAILABLE * bool(self.answers)
+        status |= EVENT_SUMMARY * bool(self._event & self._event_enable) | self.other_summaries
+        return status | REQUESTED_SERVICE * bool(status & self._service_enable)
 
     # What instruments build on.
 
@@ -203,10 +244,17 @@ class ScpiInstrument:
         """Put an error into the queue and set its bit in the event register."""
         # Positive codes are the instrument's own, and its own fault.
         self._event |= _EVENT_BITS.get(-error.code // 100, _DEVICE_ERROR)
-        if len(self._queue) >= _QUEUE_LENGTH:
-            self._queue[-1] = self._entry(ScpiError(-350))
+        if len(self._queue) >= self.queue_length:
+            self._queue[-1] = ScpiError(-350)
+            self._event |= _DEVICE_ERROR
         else:
-            self._queue.append(self._entry(error))
+            self._queue.append(error)
+        self.notice()
+
+    @property
+    def other_summaries(self) -> int:
+        """Bits of the status byte that are the instrument's own: measurement, operation, ..."""
+        return 0
 
     def changed(self, name: str, channel: int) -> None:
         """Act on a new value; a ScpiError raised here takes it back."""
@@ -215,18 +263,61 @@ class ScpiInstrument:
         """Go back to the settings of ``*RST``."""
         self.settings.update(self._defaults)
 
-    def finish(self) -> bool:
-        """Let the pending operation end, if it ever will, and say whether it did."""
-        return True
+    @property
+    def done_s(self) -> float:
+        """When the pending operations will be done; infinite if nobody knows yet."""
+        return -inf
 
     @property
     def is_busy(self) -> bool:
         """Whether an operation is pending."""
-        return False
+        return self.clock.now() < self.done_s
+
+    def wait(self) -> None:
+        """Have the unit that is being worked on wait until nothing is pending."""
+        if self.is_busy:
+            raise NotYet(self.done_s)
 
     def _entry(self, error: ScpiError) -> str:
         detail = f";{error.detail}" if error.detail else ""
         return f'{error.code:+d},"{self.errors[error.code]}{detail}"'
+
+    def _work(self, units: deque[Unit], answers: list[bytes]) -> bool:
+        """Work a message off; return whether it is done."""
+        if self.answers and units and not answers:
+            # The one before was not read before this one came.
+            self.answers.clear()
+            self.push(ScpiError(-410))
+        while units:
+            header, parameters = units[0]
+            try:
+                answer = self._run(header, parameters)
+            except NotYet as delay:
+                self._retry_s = delay.until_s
+                if delay.until_s < inf:
+                    self.clock.at(delay.until_s, self.poll)
+                return False
+            except ScpiError as error:
+                self.push(error)
+                if -200 < error.code <= -100:
+                    break  # after a command error nothing of the rest is to be trusted
+                answer = None
+            units.popleft()
+            if answer is not None:
+                answers.append(answer if isinstance(answer, bytes) else answer.encode())
+        if answers:
+            self.answers.append(b";".join(answers) + self.terminator)
+        return True
+
+    def _complete(self) -> None:
+        """Note the end of what ``*OPC`` waits for."""
+        if not self._completing:
+            return
+        if not self.is_busy:
+            self._event |= _OPERATION_COMPLETE
+            self._completing = False
+        elif self.done_s < inf:
+            self.clock.at(self.done_s, self.poll)
 
     def _setting(
         self,
@@ -282,35 +373,30 @@ class ScpiInstrument:
         self.on("*RST", lambda c, p: self.reset())
         self.on("*CLS", lambda c, p: self._clear_status())
         self.on("*OPC", lambda c, p: setattr(self, "_completing", True))
-        self.on("*OPC?", lambda c, p: "1" if self.finish() else None)
-        self.on("*WAI", lambda c, p: self._wait())
+        self.on("*OPC?", lambda c, p: self.wait() or "1")
+        self.on("*WAI", lambda c, p: self.wait())
         self.on("*ESR?", lambda c, p: self._read_event())
         self.on("*ESE", lambda c, p: setattr(self, "_event_enable", _register(p)))
         self.on("*ESE?", lambda c, p: str(self._event_enable))
         self.on("*SRE", lambda c, p: setattr(self, "_service_enable", _register(p)))
         self.on("*SRE?", lambda c, p: str(self._service_enable))
-        self.on("*STB?", lambda c, p: str(self.status_byte))
+        self.on("*STB?", lambda c, p: str(self.summary))
         self.on("*TST?", lambda c, p: "0")
         self.on("*OPT?", lambda c, p: "0")
         self.on(":SYSTem:ERRor[:NEXT]?", lambda c, p: self._next_error())
         self.on(":SYSTem:VERSion?", lambda c, p: "1999.0")
-
-    def _wait(self) -> None:
-        self.finish()
 
     def _clear_status(self) -> None:
         self._queue.clear()
         self._event, self._completing = 0, False
 
     def _read_event(self) -> str:
-        if self._completing and not self.is_busy:
-            self._event |= _OPERATION_COMPLETE
-            self._completing = False
+        self._complete()
         event, self._event = self._event, 0
         return str(event)
 
     def _next_error(self) -> str:
-        return self._queue.popleft() if self._queue else self.no_error
+        return self._entry(self._queue.popleft()) if self._queue else self.no_error
 
 
 def _register(parameters: Sequence[Parameter]) -> int:

@@ -5,34 +5,52 @@ default one. A bench is switched on, fresh from its seed, when its resource mana
 off when the manager is closed; whoever opens the same path in between shares it, as with real
 instruments. To start anew, close the manager first.
 
-A write costs the bench's message latency in virtual time and a read without an answer its timeout;
-real time is never spent.
+A write costs the bench's message latency and a read without an answer its timeout, in the time of
+the bench: virtual, so that real time is never spent, unless the bench file paces the clock.
+
+When a link breaks, each interface shows it as the VISA libraries do: HiSLIP by a RuntimeError, a
+socket by timeouts from then on, others by VI_ERROR_CONN_LOST. On sockets and serial lines an
+answer that nobody read is still there in front of the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from itertools import count
+from math import inf
 from typing import Any
 
 from pyvisa import attributes, constants, errors, highlevel, rname
-from pyvisa.constants import ResourceAttribute, StatusCode
+from pyvisa.constants import EventMechanism, EventType, ResourceAttribute, StatusCode
 from pyvisa.util import LibraryPath
 
 from instruments.simulated.bench import SimulatedBench, canonical, read_bench
-from instruments.simulated.scpi import ScpiInstrument
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.faults import LinkDropped, Port
+from instruments.simulated.message import complete_messages
 from labbench.errors import BenchError
 
 _DEFAULT_BENCH = LibraryPath("default", "the default bench")
 
 
-class Session:
-    """One opened resource: its attributes, and the message being written."""
+# While a paced clock waits, other threads get at the bench this often.
+_SLICE_S = 5e-3
 
-    def __init__(self, manager: int, name: rname.ResourceName, instrument: ScpiInstrument) -> None:
-        self.instrument = instrument
+
+class Session:
+    """One opened resource: its attributes, what is being written, and what was read ahead."""
+
+    def __init__(self, manager: int, name: rname.ResourceName, port: Port) -> None:
+        self.port = port
         self.kind = (name.interface_type_const, name.resource_class)
+        self.is_hislip = "hislip" in str(getattr(name, "lan_device_name", "")).lower()
+        self.is_dropped = False
         self.partial = b""
+        self.stream = b""
+        self.mechanisms = 0
+        self.events: deque[EventType] = deque()
+        self.listener: Callable[[], None] | None = None
         self.attributes: dict[int, Any] = {
             ResourceAttribute.resource_manager_session: manager,
             ResourceAttribute.resource_name: str(name),
@@ -77,6 +95,46 @@ class Session:
             return None
         return bytes([self.get(ResourceAttribute.termchar)[0]])
 
+    def write(self, data: bytes) -> None:
+        """Send bytes; they are a message once they end."""
+        self.partial += data
+        terminator = self.port.instrument.terminator
+        if not self.has_end:
+            messages, self.partial = complete_messages(self.partial, terminator)
+            for message in messages:
+                self._read_ahead()
+                self.port.message(message)
+        else:
+            message, self.partial = self.partial, b""
+            self.port.message(message)
+
+    def read(self, count: int) -> tuple[bytes, StatusCode]:
+        """Return what has come, if anything, and how it ended."""
+        end = self.termination
+        if not self.has_end:
+            self._read_ahead()
+            if end and (at := self.stream.find(end)) >= 0:
+                count = min(count, at + 1)
+            data, self.stream = self.stream[:count], self.stream[count:]
+            is_end = False
+        else:
+            data, is_end = self.port.take(count, end)
+        if end and data.endswith(end):
+            return data, StatusCode.success_termination_character_read
+        if is_end or not self.has_end:
+            return data, StatusCode.success
+        return data, StatusCode.success_max_count_read
+
+    def clear(self) -> None:
+        """Forget what was written and read ahead; interfaces that can, clear the device."""
+        self.partial = self.stream = b""
+        if self.has_end:
+            self.port.instrument.device_clear()
+
+    def _read_ahead(self) -> None:
+        while self.port.is_talking:
+            self.stream += self.port.take(1 << 30)[0]
+
 
 class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
     """Dispatches VISA calls to the instruments of one simulated bench.
@@ -104,6 +162,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         self._sessions: dict[int, Session] = {}
         self._managers: set[int] = set()
         self._numbers = count(1)
+        self._locks: dict[Port, int] = {}
 
     # Opening and closing.
 
@@ -127,12 +186,14 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
             address = canonical(resource_name)
         except BenchError:
             return 0, self._done(session, StatusCode.error_invalid_resource_name)
-        instrument = self._bench.instruments.get(address)
-        if instrument is None:
+        port = self._bench.ports.get(address)
+        if port is None:
             return 0, self._done(session, StatusCode.error_resource_not_found)
         number = next(self._numbers)
         name = rname.ResourceName.from_string(address)
-        self._sessions[number] = Session(session, name, instrument)
+        opened = self._sessions[number] = Session(session, name, port)
+        opened.listener = lambda: self._service_request(number, opened)
+        port.instrument.service_listeners.append(opened.listener)
         return number, self._done(number)
 
     def close(self, session: Any) -> StatusCode:
@@ -141,8 +202,9 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
             self._managers.clear()
             self._sessions.clear()
             self.bench = None
-        else:
-            self._sessions.pop(session, None)
+        elif (opened := self._sessions.pop(session, None)) is not None:
+            opened.port.instrument.service_listeners.remove(opened.listener)
+            self._locks = {key: owner for key, owner in self._locks.items() if owner != session}
         return StatusCode.success
 
     def list_resources(self, session: Any, query: str = "?*::INSTR") -> tuple[str, ...]:
@@ -153,45 +215,51 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
 
     def write(self, session: Any, data: bytes) -> tuple[int, StatusCode]:
         """Send bytes to an instrument."""
-        opened = self._session(session)
+        opened = self._unlocked(session)
         with self._bench.lock:
-            opened.partial += bytes(data)
-            if opened.has_end or opened.partial.endswith(b"\n"):
-                message, opened.partial = opened.partial, b""
-                self._bench.clock.sleep(self._bench.message_latency_s)
-                opened.instrument.message(message)
+            self._check_link(session, opened)
+            self._clock.catch_up()
+            self._clock.sleep(self._bench.message_latency_s)
+            try:
+                opened.write(bytes(data))
+            except LinkDropped:
+                opened.is_dropped = True
         return len(data), self._done(session)
 
     def read(self, session: Any, count: int) -> tuple[bytes, StatusCode]:
         """Read up to the end of the answer, a termination character or some number of bytes."""
-        opened = self._session(session)
-        instrument = opened.instrument
+        opened = self._unlocked(session)
+        is_asked = False
+
+        def has_come() -> bool:
+            nonlocal is_asked
+            self._check_link(session, opened)
+            is_asked = is_asked or opened.port.is_expected
+            return bool(opened.stream) or opened.port.is_talking
+
+        # An answer that is known to come is waited for exactly; what others do may bring one too.
+        if not self._wait(opened.timeout_s, lambda: opened.port.next_answer_s, has_come):
+            if opened.has_end and not is_asked:
+                opened.port.instrument.unterminated()
+            return b"", self._done(session, StatusCode.error_timeout)
         with self._bench.lock:
-            if not instrument.is_talking:
-                instrument.unterminated()
-                self._bench.clock.sleep(opened.timeout_s)
-                return b"", self._done(session, StatusCode.error_timeout)
-            end = opened.termination
-            data = instrument.take(count, end)
-            if end and data.endswith(end):
-                status = StatusCode.success_termination_character_read
-            elif instrument.is_talking:
-                status = StatusCode.success_max_count_read
-            else:
-                status = StatusCode.success
+            data, status = opened.read(count)
         return data, self._done(session, status)
 
     def read_stb(self, session: Any) -> tuple[int, StatusCode]:
         """Read the status byte without a message."""
-        status = self._session(session).instrument.status_byte
+        opened = self._unlocked(session)
+        with self._bench.lock:
+            self._clock.catch_up()
+            status = opened.port.instrument.serial_poll()
         return status, self._done(session)
 
     def clear(self, session: Any) -> StatusCode:
         """Clear the buffers of an instrument."""
-        opened = self._session(session)
+        opened = self._unlocked(session)
         with self._bench.lock:
-            opened.partial = b""
-            opened.instrument.device_clear()
+            self._check_link(session, opened)
+            opened.clear()
         return self._done(session)
 
     def flush(self, session: Any, mask: Any) -> StatusCode:
@@ -200,10 +268,35 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
 
     def assert_trigger(self, session: Any, protocol: Any) -> StatusCode:
         """Send an interface trigger."""
-        opened = self._session(session)
+        opened = self._unlocked(session)
         with self._bench.lock:
-            self._bench.clock.sleep(self._bench.message_latency_s)
-            opened.instrument.group_trigger()
+            self._check_link(session, opened)
+            self._clock.sleep(self._bench.message_latency_s)
+            opened.port.instrument.group_trigger()
+        return self._done(session)
+
+    def gpib_control_ren(self, session: Any, mode: Any) -> StatusCode:
+        """Take remote control: there is no front panel to take it from."""
+        return self._done(session)
+
+    def gpib_send_ifc(self, session: Any) -> StatusCode:
+        """Clear the interface."""
+        return self._done(session)
+
+    def lock(
+        self, session: Any, lock_type: Any, timeout: Any, requested_key: Any = None
+    ) -> tuple[str, StatusCode]:
+        """Keep other sessions from an instrument; a shared lock keeps nobody out."""
+        opened = self._unlocked(session)
+        if lock_type == constants.AccessModes.exclusive_lock:
+            self._locks[opened.port] = session
+        return requested_key or "", self._done(session)
+
+    def unlock(self, session: Any) -> StatusCode:
+        """Let other sessions at an instrument again."""
+        opened = self._session(session)
+        if self._locks.pop(opened.port, None) is None:
+            return self._done(session, StatusCode.error_session_not_locked)
         return self._done(session)
 
     # Attributes and events.
@@ -218,13 +311,89 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         status = self._session(session).set(attribute, attribute_state)
         return self._done(session, status)
 
+    def enable_event(
+        self, session: Any, event_type: Any, mechanism: Any, context: Any = None
+    ) -> StatusCode:
+        """Have service requests queued, handed to handlers, or both."""
+        if event_type != EventType.service_request:
+            return self._done(session, StatusCode.error_invalid_event)
+        self._session(session).mechanisms |= int(mechanism)
+        return self._done(session)
+
     def disable_event(self, session: Any, event_type: Any, mechanism: Any) -> StatusCode:
-        """Do nothing: there are no events yet, but PyVISA switches them off when it closes."""
+        """Have service requests go unnoticed."""
+        opened = self._sessions.get(session)
+        if opened is not None:
+            opened.mechanisms &= ~int(mechanism)
         return StatusCode.success
 
     def discard_events(self, session: Any, event_type: Any, mechanism: Any) -> StatusCode:
-        """Do nothing, see `disable_event`."""
+        """Forget the service requests that are queued."""
+        opened = self._sessions.get(session)
+        if opened is not None:
+            opened.events.clear()
         return StatusCode.success
+
+    def wait_on_event(
+        self, session: Any, in_event_type: Any, timeout: int
+    ) -> tuple[Any, Any, StatusCode]:
+        """Wait for a service request."""
+        opened = self._session(session)
+        if not opened.mechanisms & EventMechanism.queue:
+            return in_event_type, None, self._done(session, StatusCode.error_not_enabled)
+        is_endless = timeout is None or timeout >= constants.VI_TMO_INFINITE
+        timeout_s = inf if is_endless else timeout / 1000.0
+        if not self._wait(timeout_s, lambda: inf, lambda: bool(opened.events)):
+            return in_event_type, None, self._done(session, StatusCode.error_timeout)
+        return opened.events.popleft(), None, self._done(session)
+
+    def install_handler(
+        self, session: Any, event_type: Any, handler: Any, user_handle: Any = None
+    ) -> tuple[Any, Any, Any, StatusCode]:
+        """Have a handler called at each service request, once events are enabled for handlers."""
+        return handler, user_handle, handler, self._done(session)
+
+    def uninstall_handler(
+        self, session: Any, event_type: Any, handler: Any, user_handle: Any = None
+    ) -> StatusCode:
+        """Have it called no longer; PyVISA keeps the list."""
+        return StatusCode.success
+
+    def _service_request(self, session: int, opened: Session) -> None:
+        if opened.mechanisms & EventMechanism.queue:
+            opened.events.append(EventType.service_request)
+        if opened.mechanisms & EventMechanism.handler:
+            for handler, user_handle, _, event_type in list(self.handlers[session]):
+                if event_type == EventType.service_request:
+                    handler(session, event_type, None, user_handle)
+
+    # Waiting, and what goes wrong.
+
+    def _wait(
+        self, timeout_s: float, expected_s: Callable[[], float], has_come: Callable[[], bool]
+    ) -> bool:
+        """Let time pass until something has come; return whether it has before the timeout."""
+        deadline_s = self._clock.now() + timeout_s
+        while True:
+            with self._bench.lock:
+                self._clock.catch_up()
+                if has_come():
+                    return True
+                now_s = self._clock.now()
+                until_s = min(deadline_s, max(now_s, min(expected_s(), self._clock.next_s())))
+                if now_s >= deadline_s or until_s == inf:
+                    return False  # nothing will ever happen: an endless wait ends here
+                slice_s = _SLICE_S * self._clock.pace or inf
+                self._clock.sleep(min(until_s - now_s, slice_s))
+
+    def _check_link(self, session: Any, opened: Session) -> None:
+        """Show a broken link as the interface does; a socket shows nothing but silence."""
+        if not opened.is_dropped:
+            return
+        if opened.is_hislip:
+            raise RuntimeError("Connection was dropped by server.")
+        if opened.has_end:
+            self._done(session, StatusCode.error_connection_lost)
 
     def _done(self, session: Any, status: StatusCode = StatusCode.success) -> StatusCode:
         """Note a status; one that is an error raises."""
@@ -235,6 +404,16 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         if self.bench is None:
             raise errors.InvalidSession
         return self.bench
+
+    @property
+    def _clock(self) -> VirtualClock:
+        return self._bench.clock
+
+    def _unlocked(self, session: Any) -> Session:
+        opened = self._session(session)
+        if self._locks.get(opened.port, session) != session:
+            self._done(session, StatusCode.error_resource_locked)
+        return opened
 
     def _session(self, session: Any) -> Session:
         try:

@@ -88,7 +88,7 @@ def drain_voltage(
 
 
 @compiled
-def _low_pass(time_s: FloatArray, level: FloatArray, tau_s: float, out: FloatArray) -> None:
+def low_pass(time_s: FloatArray, level: FloatArray, tau_s: float, out: FloatArray) -> None:
     """Fill `out` with the exact first-order response to the linear interpolation of `level`."""
     out[0] = level[0]
     for i in range(1, level.size):
@@ -100,6 +100,17 @@ def _low_pass(time_s: FloatArray, level: FloatArray, tau_s: float, out: FloatArr
         decay = exp(-dt / tau_s)
         lag = slope * tau_s
         out[i] = level[i] - lag + (out[i - 1] - level[i - 1] + lag) * decay
+
+
+def drain_current(card: ModelCard, gate_v: FloatArray, drain_v: FloatArray) -> FloatArray:
+    """Return the current into the drain, equation (9), (n,) for gate and drain voltages (n,)."""
+    slope = card["slope_factor"]
+    pinch_v = (gate_v - card["threshold_voltage_v"]) / slope
+    scale_a = 2.0 * slope * card["transconductance_a_per_v2"] * THERMAL_VOLTAGE_V**2
+    forward, reverse = (
+        np.logaddexp(0.0, z / (2.0 * THERMAL_VOLTAGE_V)) ** 2 for z in (pinch_v, pinch_v - drain_v)
+    )
+    return np.asarray(scale_a * (forward - reverse))
 
 
 def output_voltage(
@@ -127,5 +138,5 @@ def output_voltage(
     if tau_s == 0.0:
         return drain_v
     lagged_v = np.empty_like(drain_v)
-    _low_pass(time_s, drain_v, tau_s, lagged_v)
+    low_pass(time_s, drain_v, tau_s, lagged_v)
     return lagged_v

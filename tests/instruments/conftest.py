@@ -9,7 +9,7 @@ from instruments.infiniivision import InfiniiVision
 from instruments.keithley2400 import Keithley2400
 from instruments.keysight33500 import Keysight33500
 from instruments.simulated.bench import SimulatedBench, bench_of
-from instruments.simulated.circuit import VirtualClock
+from instruments.simulated.clock import VirtualClock
 
 AWG = "TCPIP0::awg.sim::inst0::INSTR"
 SCOPE = "TCPIP0::scope.sim::inst0::INSTR"

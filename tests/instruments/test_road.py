@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from instruments.roles import Digitizer, PulseSource, SourceMeter
+from instruments.simulated.circuit import Cable
 from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusError
 from labbench.model import Loading, simulate
 from labbench.stimulus import Pulse, PulseTrain, Stimulus, Waveform
@@ -184,11 +185,12 @@ def test_safe_leaves_zero_and_off(lab: Lab) -> None:
     assert lab.awg.driver.channels[1].offset_v == 0.0
     assert lab.smu.driver.source_voltage == 0.0
     now_s = lab.clock.now()
-    circuit = lab.bench.instruments["GPIB0::24::INSTR"]._circuit
-    recording = circuit.record(now_s + np.linspace(1e-6, 1e-3, 10))
-    circuit.advance(now_s + 1.0)
-    assert not recording.input_v.any()
-    assert not circuit.output_v(recording).any()
+    seen = {node: lab.bench.circuit.terminal(Cable(node)) for node in ("input", "output")}
+    for terminal in seen.values():
+        terminal.watch(now_s)
+    lab.clock.sleep(1.0)
+    for terminal in seen.values():
+        assert not terminal.voltage(now_s + np.linspace(1e-6, 1e-3, 10)).any()
 
 
 def test_a_record_cannot_be_read_early(lab: Lab) -> None:

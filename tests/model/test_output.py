@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from labbench.model import Loading, ModelCard, read_card
-from labbench.model.output import THERMAL_VOLTAGE_V, _low_pass, output_voltage
+from labbench.model.output import THERMAL_VOLTAGE_V, low_pass, output_voltage
 
 B1 = read_card("b1")
 
@@ -96,7 +96,7 @@ def test_the_lag_on_a_ramp():
     tau_s, rate = 0.3, 2.0
     for time_s in (np.linspace(0, 3, 4), np.linspace(0, 3, 301), np.array([0, 0.1, 0.1, 2.0, 3.0])):
         lagged = np.empty_like(time_s)
-        _low_pass(time_s, rate * time_s, tau_s, lagged)
+        low_pass(time_s, rate * time_s, tau_s, lagged)
         expected = rate * (time_s - tau_s * (1 - np.exp(-time_s / tau_s)))
         assert_allclose(lagged, expected, atol=1e-14)
 

@@ -8,12 +8,13 @@ not (with a filter on, the level is linear between samples; without, it is a sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.circuit import Circuit, VirtualClock
+from instruments.simulated.circuit import Terminal
+from instruments.simulated.clock import VirtualClock
 from instruments.simulated.message import INFINITY, Parameter, ScpiError, number, unquoted
 from instruments.simulated.scpi import ERROR_TEXTS, ScpiInstrument
 
@@ -35,7 +36,6 @@ class Generator(ScpiInstrument):
     the instrument does.
     """
 
-    nodes = ("input",)
     last_terminal = CHANNELS
     errors = ERROR_TEXTS | {
         785: "Specified arb waveform does not exist",
@@ -46,14 +46,11 @@ class Generator(ScpiInstrument):
         self,
         identity: str,
         clock: VirtualClock,
-        circuit: Circuit,
-        terminals: Mapping[int, str],
+        terminals: Mapping[int, Terminal],
         noise: np.random.Generator,
     ) -> None:
         # The generator's own noise is far below what the scope can see: `noise` is left alone.
         super().__init__(identity, clock)
-        self.sync_listeners: list[Callable[[float], None]] = []
-        self._circuit = circuit
         self._terminals = terminals
         self._arbs: dict[tuple[int, str], NDArray[np.int16]] = {}
         self._busy_until_s = 0.0
@@ -77,14 +74,9 @@ class Generator(ScpiInstrument):
             self._rest(channel)
 
     @property
-    def is_busy(self) -> bool:
-        """Whether a burst is running."""
-        return self.clock.now() < self._busy_until_s
-
-    def finish(self) -> bool:
-        """Wait for the end of the burst."""
-        self.clock.sleep(self._busy_until_s - self.clock.now())
-        return True
+    def done_s(self) -> float:
+        """When the burst ends."""
+        return self._busy_until_s
 
     def _add_commands(self) -> None:
         n = CHANNELS
@@ -240,12 +232,13 @@ class Generator(ScpiInstrument):
 
     def _rest(self, channel: int) -> None:
         """Force the level between bursts: the first sample, or nothing if the output is off."""
-        node = self._terminals.get(channel)
-        if node is None:
-            return
-        level_v = self._levels(channel)[0] if self.settings["output", channel] else 0.0
+        terminal = self._terminals[channel]
         self._busy_until_s = 0.0
-        self._circuit.drive(node, [self.clock.now()], [level_v])
+        if self.settings["output", channel]:
+            terminal.drive([self.clock.now()], [self._levels(channel)[0]])
+            terminal.connect("voltage", _OUTPUT_OHM)
+        else:
+            terminal.disconnect()
 
     def _abort(self) -> None:
         for channel in self._terminals:
@@ -266,7 +259,7 @@ class Generator(ScpiInstrument):
             if self.settings["output", channel] and self.settings["shape", channel] == "ARB":
                 self._emit(channel, now_s)
         if self.settings["sync", 0]:
-            for listener in self.sync_listeners:
+            for listener in self.edge_listeners:
                 listener(now_s)
 
     def _emit(self, channel: int, now_s: float) -> None:
@@ -281,9 +274,7 @@ class Generator(ScpiInstrument):
             level_v = level_v[corner]
         corner_s = now_s + corner * interval_s
         self._busy_until_s = float(corner_s[-1])
-        node = self._terminals.get(channel)
-        if node is not None:
-            self._circuit.drive(node, corner_s, level_v)
+        self._terminals[channel].drive(corner_s, level_v)
 
 
 def _corners(level_v: NDArray[np.float64], step_v: float) -> NDArray[np.intp]:

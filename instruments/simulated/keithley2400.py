@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from instruments.simulated.circuit import Circuit, VirtualClock
+from instruments.simulated.circuit import Terminal
+from instruments.simulated.clock import VirtualClock
 from instruments.simulated.message import Parameter, ScpiError, number
 from instruments.simulated.scpi import ERROR_TEXTS, ScpiInstrument
 
@@ -34,7 +35,6 @@ _ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
 class SourceMeter(ScpiInstrument):
     """One output, wired to the supply of the circuit."""
 
-    nodes = ("supply",)
     last_terminal = 1
     errors = ERROR_TEXTS | {803: "Not permitted with OUTPUT off"}
     no_error = '0,"No error"'
@@ -44,13 +44,11 @@ class SourceMeter(ScpiInstrument):
         self,
         identity: str,
         clock: VirtualClock,
-        circuit: Circuit,
-        terminals: Mapping[int, str],
+        terminals: Mapping[int, Terminal],
         noise: np.random.Generator,
     ) -> None:
         super().__init__(identity, clock)
-        self._circuit = circuit
-        self._node = terminals.get(1)
+        self._terminal = terminals[1]
         self._noise = noise
         self._last: dict[str, float] = {}
         self._add_commands()
@@ -137,12 +135,11 @@ class SourceMeter(ScpiInstrument):
 
     def _apply(self) -> None:
         """Force the supply: the level, or 0 V while the output is off."""
-        if self._node is None:
-            return
-        level_v = self.settings["level_v", 0] if self.settings["output", 0] else 0.0
-        now_s = self.clock.now()
-        self._circuit.drive(self._node, [now_s], [level_v])
-        self._circuit.supply_limit_a = self.settings["limit_a", 0]
+        if self.settings["output", 0]:
+            self._terminal.drive([self.clock.now()], [self.settings["level_v", 0]])
+            self._terminal.connect("voltage", 0.0, self.settings["limit_a", 0])
+        else:
+            self._terminal.disconnect()
 
     def _measure_current(self) -> str:
         self.settings["limit_a", 0] = DEFAULT_LIMIT_A
@@ -160,14 +157,11 @@ class SourceMeter(ScpiInstrument):
         aperture_s = self.settings["nplc", 0] / _LINE_HZ
         start_s = self.clock.now()
         step_s = aperture_s / _SAMPLES
+        self._terminal.watch(start_s)
         self.clock.sleep(aperture_s)
-        if self._node is None:
-            current_a = terminal_v = np.zeros(1)
-            terminal_v = terminal_v + self.settings["level_v", 0]
-        else:
-            recording = self._circuit.record(start_s + (np.arange(_SAMPLES) + 0.5) * step_s)
-            self._circuit.advance(self.clock.now())
-            current_a, terminal_v = self._circuit.supply_a(recording)
+        time_s = start_s + (np.arange(_SAMPLES) + 0.5) * step_s
+        current_a, terminal_v = self._terminal.current(time_s), self._terminal.voltage(time_s)
+        self._terminal.unwatch()
         limited = bool(np.any(np.abs(current_a) >= self.settings["limit_a", 0] * (1 - 1e-9)))
         self._note(float(current_a.mean()), float(terminal_v.mean()), start_s, limited)
         return self._answer()

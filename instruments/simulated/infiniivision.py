@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.circuit import Circuit, Recording, VirtualClock
+from instruments.simulated.circuit import Terminal
+from instruments.simulated.clock import VirtualClock
 from instruments.simulated.message import Parameter, ScpiError, block, number
 from instruments.simulated.scpi import ScpiInstrument
 
@@ -45,7 +47,6 @@ class _Acquisition:
 class Oscilloscope(ScpiInstrument):
     """Four channels on nodes of the circuit; channels without a wire see 0 V and their noise."""
 
-    nodes = ("input", "output")
     last_terminal = CHANNELS
     number_format = "+.8E"
 
@@ -53,16 +54,14 @@ class Oscilloscope(ScpiInstrument):
         self,
         identity: str,
         clock: VirtualClock,
-        circuit: Circuit,
-        terminals: Mapping[int, str],
+        terminals: Mapping[int, Terminal],
         noise: np.random.Generator,
     ) -> None:
         super().__init__(identity, clock)
-        self._circuit = circuit
         self._terminals = terminals
         self._noise = noise
         self._acquisition: _Acquisition | None = None
-        self._recording: Recording | None = None
+        self._recording: NDArray[np.float64] | None = None
         self._words: dict[int, NDArray[np.uint16]] = {}
         self._vertical: dict[int, tuple[float, float]] = {}
         self._armed_seen = True
@@ -84,21 +83,15 @@ class Oscilloscope(ScpiInstrument):
             return
         interval_s = acquisition.span_s / acquisition.points
         index = np.arange(acquisition.points, dtype=np.float64)
-        time_s = at_s - acquisition.pre_s + index * interval_s
-        self._recording = self._circuit.record(time_s)
+        self._recording = at_s - acquisition.pre_s + index * interval_s
+        self.poll()
 
     @property
-    def is_busy(self) -> bool:
-        """Whether the acquisition is still running."""
+    def done_s(self) -> float:
+        """When the acquisition will be done; without a trigger nobody knows."""
         if self._acquisition is None:
-            return False
-        return self._recording is None or self.clock.now() < self._recording.time_s[-1]
-
-    def finish(self) -> bool:
-        """Wait for the record; without a trigger there is nothing to wait for."""
-        if self._recording is not None:
-            self.clock.sleep(float(self._recording.time_s[-1]) - self.clock.now())
-        return not self.is_busy
+            return -inf
+        return inf if self._recording is None else float(self._recording[-1])
 
     def _add_commands(self) -> None:
         n = CHANNELS
@@ -167,6 +160,8 @@ class Oscilloscope(ScpiInstrument):
         self._vertical = {
             c: (self.settings["range", c], self.settings["offset", c]) for c in channels
         }
+        for channel in channels:
+            self._terminals[channel].watch(self.clock.now())
         self._acquisition = _Acquisition(
             armed_s=self.clock.now() + max(0.0, pre_s),
             pre_s=pre_s,
@@ -178,6 +173,8 @@ class Oscilloscope(ScpiInstrument):
     def _stop(self) -> None:
         self._acquisition = self._recording = None
         self._armed_seen = True
+        for terminal in self._terminals.values():
+            terminal.unwatch()
 
     def _read_armed(self) -> str:
         armed = self._acquisition is not None and self.clock.now() >= self._acquisition.armed_s
@@ -191,20 +188,13 @@ class Oscilloscope(ScpiInstrument):
         if self.is_busy or recording is None or channel not in self._vertical:
             raise ScpiError(-230)
         if not self._words:
-            self._circuit.advance(float(recording.time_s[-1]))
             for each in self._vertical:
                 self._words[each] = self._convert(each, recording)
         return self._words[channel]
 
-    def _convert(self, channel: int, recording: Recording) -> NDArray[np.uint16]:
+    def _convert(self, channel: int, time_s: NDArray[np.float64]) -> NDArray[np.uint16]:
         full_scale_v, offset_v = self._vertical[channel]
-        node = self._terminals.get(channel)
-        if node == "input":
-            level_v = recording.input_v
-        elif node == "output":
-            level_v = self._circuit.output_v(recording)
-        else:
-            level_v = np.zeros_like(recording.time_s)
+        level_v = self._terminals[channel].voltage(time_s)
         # In units of full scale, 0 to 1.
         share = (level_v - offset_v) / full_scale_v + 0.5
         share += NOISE * self._noise.standard_normal(share.size)
