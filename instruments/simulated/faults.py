@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from instruments.simulated.instrument import FaultUnknown, Instrument
+from instruments.simulated.instrument import FaultUnknownError, Instrument
 from labbench.errors import BenchError
 
 GARBAGE = b"\xff\xfe\x9d\xc3\n"
@@ -21,7 +21,7 @@ GARBAGE = b"\xff\xfe\x9d\xc3\n"
 _LINK_KINDS = ("mute", "delay", "garbage", "truncate", "drop", "refuse")
 
 
-class LinkDropped(Exception):
+class LinkDroppedError(Exception):
     """The link to an instrument is gone."""
 
 
@@ -98,19 +98,19 @@ class Port:
 
         Raises
         ------
-        LinkDropped
+        LinkDroppedError
             If the link breaks with it; the instrument has not seen the message then.
         BenchError
             If the instrument cannot have the fault that the bench file asks for.
         """
         kinds = self._happening(data)
         if "drop" in kinds:
-            raise LinkDropped
+            raise LinkDroppedError
         for kind, value in kinds.items():
             if kind not in _LINK_KINDS:
                 try:
                     self.instrument.fail(kind, value)
-                except FaultUnknown as error:
+                except FaultUnknownError as error:
                     raise BenchError(
                         f"The simulated {self.instrument.identity} has no fault {kind!r}."
                     ) from error

@@ -12,7 +12,7 @@ from instruments.simulated.clock import VirtualClock
 MESSAGE_AVAILABLE, REQUESTED_SERVICE = 16, 64
 
 
-class FaultUnknown(Exception):
+class FaultUnknownError(Exception):
     """A fault that this instrument cannot have."""
 
 
@@ -80,10 +80,10 @@ class Instrument(ABC):
 
         Raises
         ------
-        FaultUnknown
+        FaultUnknownError
             If it cannot.
         """
-        raise FaultUnknown(kind)
+        raise FaultUnknownError(kind)
 
     def serial_poll(self) -> int:
         """Return the status byte with "I requested service" in bit 6, and take the request back."""

@@ -78,7 +78,7 @@ Answer = str | bytes | None
 Unit = tuple[str, list[Parameter]]
 
 
-class NotYet(Exception):
+class NotYet(Exception):  # noqa: N818 - it is no error
     """A unit that has to wait; it is tried again at a time, or when `poll` is called."""
 
     def __init__(self, until_s: float = inf) -> None:

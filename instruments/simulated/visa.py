@@ -27,7 +27,7 @@ from pyvisa.util import LibraryPath
 
 from instruments.simulated.bench import SimulatedBench, canonical, read_bench
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import LinkDropped, Port
+from instruments.simulated.faults import LinkDroppedError, Port
 from instruments.simulated.message import complete_messages
 from labbench.errors import BenchError
 
@@ -222,7 +222,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
             self._clock.sleep(self._bench.message_latency_s)
             try:
                 opened.write(bytes(data))
-            except LinkDropped:
+            except LinkDroppedError:
                 opened.is_dropped = True
         return len(data), self._done(session)
 

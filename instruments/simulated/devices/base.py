@@ -1,4 +1,4 @@
-"""What every device has: nodes, a state that goes on with time, and a past that can be looked at."""
+"""What every device has: nodes, a state that goes on, and a past that can be looked at."""
 
 from __future__ import annotations
 
