@@ -195,8 +195,8 @@ class SimulatedBench:
                 raise BenchError(f"A {entry.model} has no terminal {terminal} ({entry.address}).")
             if node not in self.circuit.nodes:
                 raise BenchError(
-                    f"Terminal {terminal} of the {entry.model} at {entry.address} touches {node!r}, "
-                    f"but the simulated circuit has {', '.join(self.circuit.nodes)}."
+                    f"Terminal {terminal} of the {entry.model} at {entry.address} touches "
+                    f"{node!r}, but the simulated circuit has {', '.join(self.circuit.nodes)}."
                 )
         terminals = {
             terminal: self.circuit.terminal(_cable(entry, terminal))

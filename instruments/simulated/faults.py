@@ -134,7 +134,7 @@ class Port:
         return bool(self.instrument.answers) and self._not_before_s <= self.instrument.clock.now()
 
     def take(self, count: int, end: bytes | None = None) -> tuple[bytes, bool]:
-        """Return up to `count` bytes of one answer, at most to an end character, and if it ended."""
+        """Return up to `count` bytes of an answer, at most to an end character, and if it ended."""
         answers = self.instrument.answers
         if not self.is_talking:
             return b"", False
