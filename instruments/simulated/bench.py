@@ -237,8 +237,8 @@ def build_device(
     return Memristor(card, seed, number * _MOST_IN_A_ROW, start_s)
 
 
-def read_bench(path: str | Path | None = None) -> SimulatedBench:
-    """Build a fresh bench from a bench file, or the default one.
+def read_bench(path: str | Path | None = None, pace: float | None = None) -> SimulatedBench:
+    """Build a fresh bench from a bench file, or the default one; its pace may be replaced.
 
     Raises
     ------
@@ -258,7 +258,8 @@ def read_bench(path: str | Path | None = None) -> SimulatedBench:
         raise BenchError(f"The bench file {str(path)!r} is not valid TOML: {error}.") from error
     if "simulated" not in document:
         raise BenchError(f"The bench file {str(path)!r} has no [simulated] part.")
-    return SimulatedBench(parse_simulated(document["simulated"]))
+    entry = parse_simulated(document["simulated"])
+    return SimulatedBench(entry if pace is None else entry.model_copy(update={"pace": pace}))
 
 
 def parse_simulated(part: Mapping[str, Any]) -> SimulatedEntry:

@@ -126,7 +126,7 @@ class Port:
     @property
     def is_expected(self) -> bool:
         """Whether an answer was asked for, even if none will come."""
-        return self._is_muted or self.next_answer_s < inf
+        return self._is_muted or bool(self.instrument.answers) or self.instrument.is_pending
 
     @property
     def is_talking(self) -> bool:

@@ -62,6 +62,11 @@ class Instrument(ABC):
         """When there will be an answer, as far as the instrument knows; infinite if never."""
         return self.clock.now() if self.answers else float("inf")
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether messages are not worked off yet."""
+        return False
+
     def unterminated(self) -> None:
         """Note that somebody tried to read an answer that there is not."""
 

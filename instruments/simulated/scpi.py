@@ -152,6 +152,11 @@ class ScpiInstrument(Instrument):
             return self.clock.now()
         return max(self._retry_s, self.clock.now()) if self._waiting else inf
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether messages are not worked off yet."""
+        return bool(self._waiting)
+
     def unterminated(self) -> None:
         """Note that somebody tried to read an answer that there is not."""
         self.push(ScpiError(-420))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from labbench import __version__
-from labbench.cli import analyse, measure
+from labbench.cli import analyse, measure, simulator
 from labbench.cli.keep import card_app, db_app
 from labbench.cli.terminal import say_error
 from labbench.errors import LabbenchError
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 bench_app = typer.Typer(help="The instruments of a bench file.", no_args_is_help=True)
 bench_app.command("check")(measure.bench_check)
+sim_app = typer.Typer(help="The simulated instruments.", no_args_is_help=True)
+sim_app.command("serve")(simulator.serve)
 
 app.command()(measure.demo)
 app.command()(measure.procedures)
@@ -36,6 +38,7 @@ app.command()(analyse.compare)
 app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(db_app, name="db")
+app.add_typer(sim_app, name="sim")
 
 
 def main() -> None:

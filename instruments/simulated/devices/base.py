@@ -62,6 +62,12 @@ class Stretch:
     current: Mapping[str, Callable[[FloatArray], FloatArray]]
 
 
+def parallel(*resistance_ohm: float) -> float:
+    """Return the resistance of resistors side by side; infinite where all are."""
+    conductance_s = sum(1.0 / each for each in resistance_ohm)
+    return 1.0 / conductance_s if conductance_s else inf
+
+
 class Device(ABC):
     """A device: advanced to a time, then asked about the times before.
 

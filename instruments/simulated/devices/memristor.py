@@ -8,7 +8,14 @@ from math import inf
 
 import numpy as np
 
-from instruments.simulated.devices.base import Device, DeviceError, Drive, FloatArray, Stretch
+from instruments.simulated.devices.base import (
+    Device,
+    DeviceError,
+    Drive,
+    FloatArray,
+    Stretch,
+    parallel,
+)
 from labbench.model import ModelCard, advance, resting
 from labbench.model.layout import V
 from labbench.model.solution import Solution
@@ -61,9 +68,8 @@ class Memristor(Device):
 
 def driven(card: ModelCard, drive: Drive, behind: Drive) -> ModelCard:
     """Return the card of a memristor circuit with what is connected around it."""
-    shunt_ohm = 1.0 / (1.0 / card["shunt_resistance_ohm"] + 1.0 / behind.load_ohm)
     values = {
-        "shunt_resistance_ohm": shunt_ohm,
+        "shunt_resistance_ohm": parallel(card["shunt_resistance_ohm"], behind.load_ohm),
         "shunt_capacitance_f": card["shunt_capacitance_f"] + behind.load_f,
         "compliance_a": inf,
         "compliance_v": inf,

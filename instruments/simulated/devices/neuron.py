@@ -24,6 +24,7 @@ from instruments.simulated.devices.base import (
     Drive,
     FloatArray,
     Stretch,
+    parallel,
 )
 from instruments.simulated.devices.memristor import terminal_a
 from instruments.simulated.timeline import Timeline, combine
@@ -156,7 +157,7 @@ class _Gate:
         self._own_ohm = card["source_resistance_ohm"]
         series_ohm = drive.resistance_ohm
         values = {
-            "control_resistance_ohm": 1 / (1 / card["control_resistance_ohm"] + 1 / gate.load_ohm),
+            "control_resistance_ohm": parallel(card["control_resistance_ohm"], gate.load_ohm),
             "gate_capacitance_f": card["gate_capacitance_f"] + gate.load_f,
             "compliance_a": drive.limit,
         }
@@ -344,7 +345,7 @@ class _Drain:
     def _coupled(self, time_s: FloatArray) -> FloatArray:
         """Return what the edges of the input push into the drain through stray capacitance."""
         loading = self.loading
-        resistance_ohm = 1.0 / (1.0 / self._load_ohm + 1.0 / loading.resistance_ohm)
+        resistance_ohm = parallel(self._load_ohm, loading.resistance_ohm)
         input_v = self._drive.at(time_s)
         divided_v = input_v * self._stray_f / loading.capacitance_f
         followed_v = np.empty_like(time_s)
@@ -362,4 +363,4 @@ def _at_end(solution: Solution) -> Solution:
 
 
 def _loaded(drive: Drive, resistance_ohm: float) -> Drive:
-    return replace(drive, load_ohm=1.0 / (1.0 / drive.load_ohm + 1.0 / resistance_ohm))
+    return replace(drive, load_ohm=parallel(drive.load_ohm, resistance_ohm))

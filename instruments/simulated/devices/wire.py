@@ -7,7 +7,14 @@ from math import inf
 
 import numpy as np
 
-from instruments.simulated.devices.base import LEAKAGE_OHM, Device, Drive, FloatArray, Stretch
+from instruments.simulated.devices.base import (
+    LEAKAGE_OHM,
+    Device,
+    Drive,
+    FloatArray,
+    Stretch,
+    parallel,
+)
 
 
 class Wire(Device):
@@ -50,9 +57,9 @@ class Wire(Device):
         level = drive.at(time_s)
         own_ohm = self._resistance_ohm
         if drive.kind == "current":
-            load_ohm = 1.0 / (1.0 / own_ohm + 1.0 / drive.load_ohm + 1.0 / LEAKAGE_OHM)
+            load_ohm = parallel(own_ohm, drive.load_ohm, LEAKAGE_OHM)
             return np.clip(level * load_ohm, -drive.limit, drive.limit)
         level_v = level / (1.0 + drive.resistance_ohm / own_ohm)
         # A source in its compliance gives its limit to everything that hangs on the node.
-        most_v = drive.limit / (1.0 / own_ohm + 1.0 / drive.load_ohm + 1.0 / LEAKAGE_OHM)
+        most_v = drive.limit * parallel(own_ohm, drive.load_ohm, LEAKAGE_OHM)
         return np.clip(level_v, -most_v, most_v)
