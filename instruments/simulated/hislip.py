@@ -6,6 +6,7 @@ status, locks, device clear and service requests. Sub-address ``hislipN`` is the
 
 from __future__ import annotations
 
+import select
 import socket
 import socketserver
 import struct
@@ -29,6 +30,8 @@ _HEADER = struct.Struct("!2sBBIQ")
 _VERSION, _VENDOR = 0x0100, 0x4C42
 _BAD_HEADER, _NOT_BOTH, _BAD_INITIALIZATION = 1, 2, 3
 _UNKNOWN_TYPE = 1
+# How long a status query waits for messages that came before it.
+_PATIENCE_S, _NAP_S = 0.1, 1e-4
 # What a client may send at once, and what one that never said may be sent.
 _MOST = 1 << 24
 _LOCK_FAILED, _LOCK_GRANTED, _LOCK_ERROR = 0, 1, 3
@@ -55,6 +58,15 @@ class _Session:
     # An answer was sent that the client has not said to have read.
     is_answered: bool = False
     sending: threading.Lock = field(default_factory=threading.Lock)
+    working: threading.Lock = field(default_factory=threading.Lock)
+
+    def settle(self) -> None:
+        """Wait until what was sent before a status query is worked off: the channels race."""
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while select.select([self.link], [], [], 0.0)[0] and time.monotonic() < deadline_s:
+            time.sleep(_NAP_S)
+        with self.working:
+            pass
 
 
 class HislipServer(LoopbackServer):
@@ -110,9 +122,11 @@ class _Handler(socketserver.BaseRequestHandler):
         _send(link, INITIALIZE_RESPONSE, 0, _VERSION << 16 | number)
         try:
             while not self.server.is_closing:
-                if readable(link, session.line):
-                    self._take(session, *_receive(link))
-                self._flush(session)
+                is_spoken_to = readable(link, session.line)
+                with session.working:
+                    if is_spoken_to:
+                        self._take(session, *_receive(link))
+                    self._flush(session)
         finally:
             del self.server.sessions[number]
             self._unlock(session)
@@ -181,6 +195,7 @@ class _Handler(socketserver.BaseRequestHandler):
             return MAX_SIZE_RESPONSE, 0, 0, _MOST.to_bytes(8, "big")
         if kind == STATUS_QUERY:
             session.is_answered &= not control & 1
+            session.settle()
             status = session.line.locked(session.line.port.instrument.serial_poll) or 0
             # What was sent but not read is still an available message to the client.
             return STATUS_RESPONSE, status | MESSAGE_AVAILABLE * session.is_answered, 0, b""

@@ -46,11 +46,11 @@ def test_a_cable_divides_and_its_capacitance_lags() -> None:
     tau_s = 25.0 * 2e-9
     since_s = np.maximum(time_s - 1e-6, 0.0)
     assert probe.voltage(time_s) == pytest.approx(1.0 - np.exp(-since_s / tau_s), abs=0.01)
-    # An edge far slower than the lag is followed exactly, corners included.
+    # Of an edge far slower than the lag only the lag is left: 50 ns of 1 V a millisecond.
     source.drive([circuit.clock.now() + 1e-3, circuit.clock.now() + 2e-3], [2.0, 0.0])
     time_s = watched(circuit, [probe], 3e-3)
     ramp_v = np.interp(time_s - time_s[0], [0.0, 1e-3, 2e-3], [1.0, 1.0, 0.0])
-    assert np.abs(probe.voltage(time_s) - ramp_v)[1:].max() < 1e-7
+    assert np.abs(probe.voltage(time_s) - ramp_v)[1:].max() < 5.1e-5
 
 
 def test_two_sources_ground_and_skew() -> None:
