@@ -8,12 +8,15 @@ from typing import Any
 from weakref import finalize
 
 from pymeasure.instruments import Instrument, SCPIMixin
+from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
 
 from labbench.errors import InstrumentError, LinkError
 
 # More than any instrument's queue holds: a queue that never ends is a broken link.
 _LONGEST_QUEUE = 50
+# Answers that may lie in front of the one that was asked for.
+_MOST_STALE = 10
 
 
 @contextmanager
@@ -26,16 +29,32 @@ def link(resource: str, command: str) -> Iterator[None]:
     try:
         yield
     except (VisaIOError, RuntimeError, ValueError, ImportError, OSError) as error:
-        raise LinkError(f"{resource} did not answer {command!r} properly: {error}") from error
+        raise LinkError(
+            f"{resource} did not answer {command!r} properly: {error} {_remedy(error)}"
+        ) from error
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout:
+        return "Check that it is on and not waiting for a trigger, or raise the timeout."
+    if isinstance(error, UnicodeDecodeError):
+        return "Check address, baud rate and cable; the answer was dropped."
+    if isinstance(error, (ImportError, ValueError)):
+        return "Check the VISA library and the resource name."
+    return "Check cable and network; the link is opened anew before the next command."
 
 
 class LinkedMixin(SCPIMixin):
     """Mix into a pymeasure driver, before its other bases.
 
+    After a failure the next command waits until question and answer are in step again: the buffers
+    are cleared, or else the link is opened anew, and answers are dropped until the instrument says
+    who it is. The command that failed is never sent again: it may have energised something.
+
     Parameters
     ----------
     adapter : str, int or pymeasure Adapter
-        Resource name, usually.
+        Resource name, usually; then the instrument is asked who it is at once.
     name : str
     **kwargs
         For the VISA connection: ``visa_library``, ``timeout``, ...
@@ -49,37 +68,117 @@ class LinkedMixin(SCPIMixin):
     def __init__(self, adapter: Any, name: str = "instrument", **kwargs: Any) -> None:
         self.resource = str(getattr(adapter, "resource_name", None) or adapter)
         self._command = "open"
+        self._identity: str | None = None
+        self._is_astray = False
         with link(self.resource, self._command):
             super().__init__(adapter, name, **kwargs)
         if isinstance(adapter, (str, int)):
             finalize(self, _disconnect, self.adapter)
+            self._identity = self.identity.strip()
+
+    @contextmanager
+    def _linked(self) -> Iterator[None]:
+        try:
+            with link(self.resource, self._command):
+                yield
+        except LinkError:
+            self._is_astray = True
+            raise
+
+    def _in_step(self, command: str) -> None:
+        """Get ready to send a command."""
+        if self._is_astray:
+            self.resynchronise()
+            super().write("*CLS")  # what the failure left in the queue is no fault of what follows
+        self._command = command
+
+    def resynchronise(self) -> None:
+        """Bring question and answer into step; ask nothing but who is there.
+
+        Raises
+        ------
+        LinkError
+            If the instrument does not say who it is, even on a link opened anew.
+        """
+        if self._identity is None:
+            self._is_astray = False
+            return  # handed an adapter that is not ours to open
+        failure: LinkError | None = None
+        # A raw socket has no device clear, and PyVISA-py's never returns once the link is dropped.
+        is_socket = self.resource.upper().endswith("::SOCKET")
+        for prepare in (self._reopen,) if is_socket else (self._clear, self._reopen):
+            try:
+                with link(self.resource, "*IDN?"):
+                    prepare()
+                    super().write("*IDN?")
+                    self._drop_until_identity()
+            except LinkError as error:
+                failure = error
+                continue
+            self._is_astray = False
+            return
+        raise LinkError(
+            f"{self.resource} is lost: it was {self._identity}, and does not answer '*IDN?' any "
+            f"more, even on a link opened anew ({failure}) Switch its outputs off by hand."
+        ) from failure
+
+    def _clear(self) -> None:
+        # Not every interface can clear; a link that is really broken shows in what follows.
+        with suppress(VisaIOError, RuntimeError, NotImplementedError, OSError):
+            self.adapter.connection.clear()
+
+    def _reopen(self) -> None:
+        connection = self.adapter.connection
+        timeout = connection.timeout
+        termination = connection.read_termination
+        with suppress(VisaIOError, RuntimeError, OSError):
+            connection.close()
+        connection.open()
+        connection.timeout = timeout
+        connection.read_termination = termination
+
+    def _drop_until_identity(self) -> None:
+        found = ""
+        for _ in range(_MOST_STALE):
+            try:
+                found = super().read().strip()
+            except UnicodeDecodeError:
+                continue
+            except VisaIOError:
+                if not found:
+                    raise
+                break
+            if found == self._identity:
+                return
+        raise ValueError(f"expected {self._identity!r}, found {found!r}")
 
     def write(self, command: str, **kwargs: Any) -> None:
         """Send a command."""
-        self._command = command
-        with link(self.resource, command):
+        self._in_step(command)
+        with self._linked():
             super().write(command, **kwargs)
 
     def write_bytes(self, content: bytes, **kwargs: Any) -> None:
         """Send a command with a binary block."""
-        self._command = content[:40].decode("ascii", "replace")
-        with link(self.resource, self._command):
+        self._in_step(content[:40].decode("ascii", "replace"))
+        with self._linked():
             super().write_bytes(content, **kwargs)
 
     def read(self, **kwargs: Any) -> str:
         """Read an answer."""
-        with link(self.resource, self._command):
+        with self._linked():
             return str(super().read(**kwargs))
 
     def read_bytes(self, count: int, **kwargs: Any) -> bytes:
         """Read part of a binary answer."""
-        with link(self.resource, self._command):
+        with self._linked():
             return bytes(super().read_bytes(count, **kwargs))
 
     def read_block(self) -> bytes:
         """Read an answer that is one IEEE 488.2 definite-length block."""
         head = self.read_bytes(2)
         if head[:1] != b"#" or not head[1:].isdigit():
+            self._is_astray = True
             raise LinkError(f"{self.resource} answered {self._command!r} without a block: {head!r}")
         length = int(self.read_bytes(int(head[1:])))
         block = self.read_bytes(length + 1)  # and the newline behind it
@@ -88,15 +187,21 @@ class LinkedMixin(SCPIMixin):
     def write_each(self, *commands: str) -> None:
         """Send commands one after the other, the later ones even if an earlier one fails.
 
+        Made for the safe end: also an instrument that does not answer any more is told.
+
         Raises
         ------
         LinkError
             The first failure, once all were tried.
         """
         failures = []
+        with suppress(LinkError):
+            self._in_step(commands[0])
         for command in commands:
+            self._command = command
             try:
-                self.write(command)
+                with self._linked():
+                    super().write(command)
             except LinkError as error:
                 failures.append(error)
         if failures:
@@ -108,9 +213,8 @@ class LinkedMixin(SCPIMixin):
         Whatever stopped a run may have done so between a question and its answer: without this,
         the next question - is the output off? - would get the old answer.
         """
-        # Not every interface can clear; a link that is really broken shows in the next command.
-        with suppress(LinkError), link(self.resource, "device clear"):
-            self.adapter.connection.clear()
+        with suppress(LinkError):
+            self.resynchronise()
 
     @property
     def identity(self) -> str:
