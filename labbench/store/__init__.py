@@ -8,6 +8,7 @@ from labbench.store.migrate import upgrade
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
+    ComplianceRecord,
     DeviceRecord,
     FeatureRecord,
     FitRecord,
@@ -21,6 +22,7 @@ from labbench.store.store import Store
 __all__ = [
     "CardRecord",
     "ComparisonRecord",
+    "ComplianceRecord",
     "DeviceRecord",
     "FeatureRecord",
     "FitRecord",

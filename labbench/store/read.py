@@ -15,6 +15,7 @@ from labbench.store import schema
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
+    ComplianceRecord,
     DeviceRecord,
     FeatureRecord,
     FitRecord,
@@ -55,6 +56,14 @@ def session(connection: Connection, session_id: int) -> SessionRecord:
     )
     instruments = tuple(InstrumentRecord(**state) for state in found.mappings())
     return SessionRecord(**row, instruments=instruments)
+
+
+def compliance_checks(connection: Connection, run_id: int) -> list[ComplianceRecord]:
+    """See `Store.compliance_checks`."""
+    check = schema.compliance_check
+    columns = [column for column in check.c if column is not check.c.id]
+    asked = select(*columns).where(check.c.run_id == int(run_id)).order_by(check.c.id)
+    return [ComplianceRecord(**row) for row in connection.execute(asked).mappings()]
 
 
 def runs(

@@ -15,6 +15,7 @@ from labbench.store.engine import reading
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
+    ComplianceRecord,
     DeviceRecord,
     FeatureRecord,
     FitRecord,
@@ -60,6 +61,12 @@ class Reader:
         """Return the runs of a device, procedure and state (any, where not given), oldest first."""
         with reading(self.engine) as connection:
             return read.runs(connection, device, procedure, state)
+
+    def compliance_checks(self, run_id: int) -> list[ComplianceRecord]:
+        """Return what became of the compliances of a run, in the order of their setting."""
+        with reading(self.engine) as connection:
+            read.run_row(connection, run_id)
+            return read.compliance_checks(connection, run_id)
 
     def source(self, run_id: int) -> str | None:
         """Return the text of the file that a run was imported from, None if it was measured."""

@@ -126,6 +126,20 @@ class FeatureRecord:
 
 
 @dataclass(frozen=True)
+class ComplianceRecord:
+    """A compliance: asked for, sent, read back, and whether it was seen to act."""
+
+    run_id: int
+    role: str
+    unit: str
+    requested: float
+    sent: str
+    read_back: float
+    in_compliance: bool | None
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
 class CardRecord:
     """A stored model card."""
 

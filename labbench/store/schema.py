@@ -108,6 +108,21 @@ run = _table(
     CheckConstraint("(source IS NULL) = (source_sha256 IS NULL)", name="source_hashed"),
 )
 
+# Where a source was limited during a run: what was asked for, the number that was sent, what the
+# instrument said it was set to, and whether the limit was seen to act.
+compliance_check = _table(
+    "compliance_check",
+    row_id(),
+    reference("run"),
+    text("role"),
+    text("unit"),
+    real("requested"),
+    text("sent"),
+    real("read_back"),
+    *flag("in_compliance", nullable=True),
+    moment("taken_at"),
+)
+
 # One stimulus of any kind with the time base of what came back: even (interval_s), uneven (the
 # waveform "time"), or, with neither, only the order of the samples.
 stimulus = _table(

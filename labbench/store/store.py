@@ -155,6 +155,47 @@ class Store(Reader):
                 connection, session_id, device_id, procedure, version, settings, seed, source
             )
 
+    def add_compliance_check(
+        self,
+        run_id: int,
+        role: str,
+        unit: str,
+        requested: float,
+        sent: str,
+        read_back: float,
+        in_compliance: bool | None,
+    ) -> int:
+        """Note what became of a compliance during a run.
+
+        Parameters
+        ----------
+        run_id : int
+        role : str
+            Of the source.
+        unit : str
+            "A" for the limit of a voltage, "V" for that of a current.
+        requested : float
+        sent : str
+            The number as the instrument was given it.
+        read_back : float
+            What it said afterwards.
+        in_compliance : bool or None
+            Whether the limit was seen to act; None where nothing was measured.
+        """
+        with writing(self.engine) as connection:
+            return write.add_row(
+                connection,
+                schema.compliance_check,
+                run_id=int(run_id),
+                role=role,
+                unit=unit,
+                requested=requested,
+                sent=sent,
+                read_back=read_back,
+                in_compliance=in_compliance,
+                taken_at=write.now(),
+            )
+
     def save_response(
         self, run_id: int, ordinal: int, response: Response, pulses: Sequence[PulseRow] = ()
     ) -> int:

@@ -16,12 +16,13 @@ from labbench.store import Store, migrate, upgrade
 from labbench.store.engine import reading
 from labbench.store.schema import metadata
 
+NEWEST = migrate.known_revisions()[-1]
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9998"
+down_revision = "{newest}"
 
 
 def upgrade():
@@ -77,8 +78,8 @@ def set_revision(path, revision):
 
 @pytest.mark.parametrize("use", [Store.open, upgrade])
 def test_a_newer_schema_is_named(database, use):
-    set_revision(database, "9876")
-    with pytest.raises(NewerSchemaError, match=r"revision 9876.*up to 0001.*newer labbench"):
+    set_revision(database, "9999")
+    with pytest.raises(NewerSchemaError, match=rf"revision 9999.*up to {NEWEST}.*newer labbench"):
         use(database)
 
 
@@ -90,7 +91,8 @@ def next_revision(tmp_path, monkeypatch):
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
 
     def write(then: str = "") -> None:
-        (folder / "versions" / "0002_next.py").write_text(NEXT.format(then=then))
+        text = NEXT.format(then=then, newest=NEWEST)
+        (folder / "versions" / "9998_next.py").write_text(text)
 
     return write
 
@@ -101,11 +103,11 @@ def test_an_older_schema_is_upgraded_on_request_after_a_copy(
     store.save_response(run_id, 0, response)
     store.close()
     next_revision()
-    with pytest.raises(StoreError, match=r"revision 0001.*works with 0002.*labbench db upgrade"):
+    with pytest.raises(StoreError, match=rf"revision {NEWEST}.*works with 9998.*db upgrade"):
         Store.open(database)
     copy = upgrade(database)
     assert copy.parent == database.parent
-    assert copy.name.startswith("lab-revision-0001-20")
+    assert copy.name.startswith(f"lab-revision-{NEWEST}-20")
     assert upgrade(database) is None
     with Store.open(database) as upgraded, reading(upgraded.engine) as connection:
         assert len(upgraded.responses(run_id)) == 1
@@ -114,7 +116,7 @@ def test_an_older_schema_is_upgraded_on_request_after_a_copy(
         assert tables.scalar() == 1
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     with closing(sqlite3.connect(copy)) as old:
-        assert old.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert old.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
         assert old.execute("SELECT count(*) FROM waveform_data").fetchone() == (2,)
 
 
@@ -129,7 +131,7 @@ def test_an_upgrade_that_breaks_references_changes_nothing(
     ):
         upgrade(database)
     with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
         assert connection.execute("SELECT count(*) FROM run").fetchone() == (1,)
 
 

@@ -186,3 +186,12 @@ def test_what_cannot_be_stored_is_one_clear_line(store, config, operator):
     with pytest.raises(StoreError) as caught:
         store.begin_session(config, simulated=True, operator=operator)
     assert "\n" not in str(caught.value)
+
+
+def test_a_compliance_is_kept_from_the_request_to_what_was_seen(store, run_id):
+    store.add_compliance_check(run_id, "supply", "A", 5e-5, "5e-05", 5.000001e-5, False)
+    store.add_compliance_check(run_id, "supply", "A", 1e-9, "1e-09", 1.05e-4, None)
+    first, second = store.compliance_checks(run_id)
+    assert (first.role, first.unit, first.sent) == ("supply", "A", "5e-05")
+    assert (first.requested, first.read_back, first.in_compliance) == (5e-5, 5.000001e-5, False)
+    assert second.in_compliance is None
