@@ -81,9 +81,12 @@ class Pulse:
     fall_s: float = 1e-6
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not isfinite(value):
-                raise StimulusError(f"A pulse needs finite values: {name} is {value}.")
+        # Not by `asdict`, which copies: trains have hundreds of pulses.
+        for name in self.__slots__:
+            if not isfinite(getattr(self, name)):
+                raise StimulusError(
+                    f"A pulse needs finite values: {name} is {getattr(self, name)}."
+                )
         if self.start_s < 0 or self.rise_s < 0 or self.fall_s < 0:
             raise StimulusError(
                 f"A pulse cannot start or ramp in negative time: start {self.start_s} s, "

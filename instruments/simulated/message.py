@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 Parameter = str | bytes
@@ -17,6 +18,7 @@ _PREFIXES = {
     "": 1.0, "N": 1e-9, "U": 1e-6, "M": 1e-3, "K": 1e3, "MA": 1e6, "G": 1e9,
 }  # fmt: skip
 _BASES = {"#H": 16, "#Q": 8, "#B": 2}
+_SHORT = 100
 _DIGITS = (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9")
 # What instruments answer for infinity; IEEE 488.2 has no other word.
 INFINITY = 9.9e37
@@ -31,11 +33,16 @@ class ScpiError(Exception):
         self.detail = detail
 
 
-def split_message(data: bytes) -> list[tuple[str, list[Parameter]]]:
+def split_message(data: bytes) -> Sequence[tuple[str, Sequence[Parameter]]]:
     """Split a program message into full headers (upper case, leading colon) and parameters.
 
     A header behind a semicolon starts where the last one stood, as SCPI demands.
     """
+    # The same short words come again and again.
+    return _split_known(data) if len(data) <= _SHORT else _split_message(data)
+
+
+def _split_message(data: bytes) -> Sequence[tuple[str, Sequence[Parameter]]]:
     text, blocks = _take_blocks(data)
     units = []
     path = ""
@@ -50,6 +57,9 @@ def split_message(data: bytes) -> list[tuple[str, list[Parameter]]]:
         parts = _split(_PARAMETERS, ",", rest[0]) if rest else []
         units.append((header, [_restore(part.strip(), blocks) for part in parts]))
     return units
+
+
+_split_known = lru_cache(maxsize=1024)(_split_message)
 
 
 def complete_messages(data: bytes, terminator: bytes) -> tuple[list[bytes], bytes]:

@@ -75,7 +75,7 @@ _DEVICE_ERROR, _OPERATION_COMPLETE, _POWER_ON = 8, 1, 128
 ERROR_AVAILABLE, EVENT_SUMMARY = 4, 32
 
 Answer = str | bytes | None
-Unit = tuple[str, list[Parameter]]
+Unit = tuple[str, Sequence[Parameter]]
 
 
 class NotYet(Exception):  # noqa: N818 - it is no error

@@ -229,18 +229,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
     def read(self, session: Any, count: int) -> tuple[bytes, StatusCode]:
         """Read up to the end of the answer, a termination character or some number of bytes."""
         opened = self._unlocked(session)
-        is_asked = False
-
-        def has_come() -> bool:
-            nonlocal is_asked
-            self._check_link(session, opened)
-            is_asked = is_asked or opened.port.is_expected
-            return bool(opened.stream) or opened.port.is_talking
-
-        # An answer that is known to come is waited for exactly; what others do may bring one too.
-        if not self._wait(opened.timeout_s, lambda: opened.port.next_answer_s, has_come):
-            if opened.has_end and not is_asked:
-                opened.port.instrument.unterminated()
+        if not self._has_answer(session, opened) and not self._wait_for_answer(session, opened):
             return b"", self._done(session, StatusCode.error_timeout)
         with self._bench.lock:
             data, status = opened.read(count)
@@ -368,6 +357,26 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
                     handler(session, event_type, None, user_handle)
 
     # Waiting, and what goes wrong.
+
+    def _has_answer(self, session: Any, opened: Session) -> bool:
+        with self._bench.lock:
+            self._check_link(session, opened)
+            return bool(opened.stream) or opened.port.is_talking
+
+    def _wait_for_answer(self, session: Any, opened: Session) -> bool:
+        is_expected = opened.port.is_expected
+
+        def has_come() -> bool:
+            nonlocal is_expected
+            is_expected = is_expected or opened.port.is_expected
+            return self._has_answer(session, opened)
+
+        # An answer that is known to come is waited for exactly; what others do may bring one too.
+        if self._wait(opened.timeout_s, lambda: opened.port.next_answer_s, has_come):
+            return True
+        if opened.has_end and not is_expected:
+            opened.port.instrument.unterminated()
+        return False
 
     def _wait(
         self, timeout_s: float, expected_s: Callable[[], float], has_come: Callable[[], bool]

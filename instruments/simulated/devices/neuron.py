@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from math import inf, isfinite
 
 import numpy as np
@@ -132,7 +133,7 @@ class Neurons(Device):
             current[f"gate{number}"] = lambda t, n=node, s=solution: n.gate_a(_seen(s, t))
             current[f"output{number}"] = drain.current
             if place == 0:
-                voltage["input"] = lambda t, n=node, s=solution: n.input_v(_seen(s, t))
+                voltage["input"] = partial(node.input_v, solution)
                 current["input"] = lambda t, n=node, s=solution: n.input_a(_seen(s, t))
                 voltage["supply"], current["supply"] = drain.supply_v, drain.supply_a
             else:
@@ -187,9 +188,10 @@ class _Gate:
     def input_a(self, seen: Solution) -> FloatArray:
         return seen.memristor_a
 
-    def input_v(self, seen: Solution) -> FloatArray:
+    def input_v(self, solution: Solution, time_s: FloatArray) -> FloatArray:
         if self._is_stiff:
-            return seen.input
+            return self._drive.at(time_s)
+        seen = _seen(solution, time_s)
         return np.asarray(seen.node_v + seen.memristor_a * seen.resistance_ohm)
 
 
@@ -238,7 +240,8 @@ class _HeldGate:
     def input_a(self, seen: Solution) -> FloatArray:
         return terminal_a(seen)
 
-    def input_v(self, seen: Solution) -> FloatArray:
+    def input_v(self, solution: Solution, time_s: FloatArray) -> FloatArray:
+        seen = _seen(solution, time_s)
         return np.asarray(self.gate_v(seen) + seen.node_v)
 
 
