@@ -36,6 +36,8 @@ _DEFAULT_BENCH = LibraryPath("default", "the default bench")
 
 # While a paced clock waits, other threads get at the bench this often.
 _SLICE_S = 5e-3
+# Of the VISA specification.
+_DEFAULT_TIMEOUT_MS = 2000
 
 
 class Session:
@@ -79,7 +81,7 @@ class Session:
     @property
     def timeout_s(self) -> float:
         """How long a read waits for an answer."""
-        value = self.get(ResourceAttribute.timeout_value)[0]
+        value = self.attributes.get(ResourceAttribute.timeout_value, _DEFAULT_TIMEOUT_MS)
         return 0.0 if value in (constants.VI_TMO_INFINITE, None) else value / 1000.0
 
     @property
@@ -91,7 +93,7 @@ class Session:
     @property
     def termination(self) -> bytes | None:
         """The character that ends a read, if one does."""
-        if not self.get(ResourceAttribute.termchar_enabled)[0]:
+        if not self.attributes.get(ResourceAttribute.termchar_enabled, False):
             return None
         return bytes([self.get(ResourceAttribute.termchar)[0]])
 
