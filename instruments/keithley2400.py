@@ -15,7 +15,7 @@ from pymeasure.instruments.keithley import Keithley2400 as StockKeithley2400
 from pymeasure.instruments.validators import strict_range
 
 from instruments.link import LinkedMixin
-from instruments.roles import Clock, Reading
+from instruments.roles import Clock, ComplianceCheck, Reading
 from labbench.errors import ReadbackError, StimulusError
 
 MAX_VOLTAGE_V = 210.0
@@ -92,7 +92,7 @@ class Keithley2400:
         """Get whether the output is on (bool)."""
         return bool(self.driver.source_enabled)
 
-    def source_voltage(self, level_v: float, compliance_a: float) -> None:
+    def source_voltage(self, level_v: float, compliance_a: float) -> ComplianceCheck:
         """Set a voltage, limit the current and switch the output on.
 
         Raises
@@ -112,10 +112,11 @@ class Keithley2400:
         self._limit_a = compliance_a
         # The limit first: the level must never be out without it.
         driver.compliance_current = compliance_a
-        self._verify_limit()
+        found_a = self._verify_limit(compliance_a)
         driver.source_voltage = level_v
         driver.source_enabled = True
         driver.check_errors()
+        return ComplianceCheck("A", compliance_a, f"{compliance_a:.9g}", found_a)
 
     def measure(self) -> Reading:
         """Measure voltage and current once; an overflow reads as infinite.
@@ -126,7 +127,8 @@ class Keithley2400:
             If the measurement changed the limit; the output is off then.
         """
         values = self.driver.measure_all()
-        self._verify_limit()
+        if self._limit_a is not None:
+            self._verify_limit(self._limit_a)
         current_a = values["current"]
         if abs(current_a) >= _OVERFLOW:
             current_a = copysign(inf, current_a)
@@ -155,13 +157,12 @@ class Keithley2400:
             raise ReadbackError(f"{driver.resource}: the level is {level_v:g} V, not 0 V.")
         driver.check_errors()
 
-    def _verify_limit(self) -> None:
-        if self._limit_a is None:
-            return
-        found_a = self.driver.compliance_current
-        if not isclose(found_a, self._limit_a, rel_tol=_LIMIT_TOLERANCE):
+    def _verify_limit(self, limit_a: float) -> float:
+        found_a = float(self.driver.compliance_current)
+        if not isclose(found_a, limit_a, rel_tol=_LIMIT_TOLERANCE):
             self.safe()
             raise ReadbackError(
                 f"{self.driver.resource} has a current limit of {found_a:g} A instead of "
-                f"{self._limit_a:g} A; its output is off."
+                f"{limit_a:g} A; its output is off."
             )
+        return found_a

@@ -37,6 +37,30 @@ class Reading:
     in_compliance: bool
 
 
+@dataclass(frozen=True)
+class ComplianceCheck:
+    """A compliance on its way from the request to what was seen.
+
+    Attributes
+    ----------
+    unit : str
+        "A" for the limit of a voltage, "V" for that of a current.
+    requested : float
+    sent : str
+        The number as the instrument was given it.
+    read_back : float
+        What the instrument said afterwards.
+    in_compliance : bool or None
+        Whether the limit was seen to act; None before anything was measured.
+    """
+
+    unit: str
+    requested: float
+    sent: str
+    read_back: float
+    in_compliance: bool | None = None
+
+
 @runtime_checkable
 class PulseSource(Protocol):
     """Plays a voltage against time when triggered."""
@@ -133,7 +157,7 @@ class SourceMeter(Protocol):
         """Whether the output is switched on, asked of the instrument."""
         ...
 
-    def source_voltage(self, level_v: float, compliance_a: float) -> None:
+    def source_voltage(self, level_v: float, compliance_a: float) -> ComplianceCheck:
         """Set a voltage, limit the current and switch the output on.
 
         Raises

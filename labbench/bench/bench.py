@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from instruments.roles import Clock, Digitizer, PulseSource, SourceMeter
+from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, SourceMeter
 from labbench.bench.description import BenchDescription, InstrumentEntry, read_bench
 from labbench.bench.guard import check_limits
 from labbench.errors import BenchError, InstrumentError, LabbenchError, LinkError
@@ -43,6 +43,7 @@ class Bench:
     truth: ModelCard | None
     _close: Callable[[], None]
     _is_touched: bool = False
+    compliance: ComplianceCheck | None = field(default=None, init=False)
 
     def __enter__(self) -> Bench:
         return self
@@ -70,7 +71,7 @@ class Bench:
         }
 
     def start(self) -> None:
-        """Feed the load resistor, and see that nothing is shorted.
+        """Feed the load resistor, and see that nothing is shorted; `compliance` says what was seen.
 
         Raises
         ------
@@ -79,14 +80,22 @@ class Bench:
         """
         wiring = self.description.wiring
         self._is_touched = True
-        self.supply.source_voltage(wiring.supply_v, wiring.supply_compliance_a)
+        self.compliance = None
+        check = self.supply.source_voltage(wiring.supply_v, wiring.supply_compliance_a)
         reading = self.supply.measure()
+        self.compliance = replace(check, in_compliance=reading.in_compliance)
         if reading.in_compliance:
             raise InstrumentError(
                 f"The supply is in compliance at rest: asked for {wiring.supply_v:g} V, found "
                 f"{reading.voltage_v:g} V at {reading.current_a:g} A. The drain is shorted or the "
                 "contact is wrong; nothing was applied to the device."
             )
+
+    def observe(self) -> None:
+        """Look at the supply once more, and note in `compliance` what was seen."""
+        if self.compliance is not None:
+            seen = self.supply.measure().in_compliance
+            self.compliance = replace(self.compliance, in_compliance=seen)
 
     def play(self, stimulus: Stimulus) -> Response:
         """Apply a stimulus, record the response, and rest.

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Any
 
@@ -114,15 +114,24 @@ def run_procedure(
         if topic == "progress":
             on_progress(float(value))
 
+    def keep_compliance() -> None:
+        if bench.compliance is not None:
+            store.add_compliance_check(run_id, "supply", **asdict(bench.compliance))
+
     procedure.player, procedure.record = bench, record
     try:
         with _signals_as_interrupts() as signalled:
             procedure.emit = emit
             procedure.should_stop = lambda: signalled.is_set() or should_stop()
             try:
-                bench.start()
+                try:
+                    bench.start()
+                finally:
+                    keep_compliance()
                 procedure.startup()
                 procedure.execute()
+                bench.observe()
+                keep_compliance()
                 state = "aborted" if should_stop() else "finished"
             finally:
                 procedure.shutdown()

@@ -45,6 +45,11 @@ def test_a_run_is_recorded_whole_and_ends_dark(bench, store):
     assert any(fired)
     assert not all(fired)
     assert is_dark(bench)
+    for check in store.compliance_checks(report.run_id):
+        assert (check.role, check.unit, check.requested) == ("supply", "A", 50e-6)
+        assert float(check.sent) == check.requested == pytest.approx(check.read_back)
+        assert check.in_compliance is False
+    assert len(store.compliance_checks(report.run_id)) == 2, "at the start and at the end"
     session = store.session(record.session_id)
     assert {i.role for i in session.instruments} == {"pulse_source", "digitizer", "supply"}
     assert "simulated" not in session.config, "the hidden device must not reach the store"
@@ -176,7 +181,10 @@ def test_a_shorted_drain_is_found_before_anything_is_applied(bench_file, store):
         with pytest.raises(InstrumentError, match="in compliance at rest"):
             run(bench, store)
         assert is_dark(bench)
-    assert store.runs()[0].state == "failed"
+    (record,) = store.runs()
+    assert record.state == "failed"
+    (check,) = store.compliance_checks(record.id)
+    assert check.in_compliance is True
 
 
 def test_closing_leaves_the_bench_dark(bench_file):
