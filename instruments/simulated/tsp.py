@@ -326,8 +326,7 @@ class TspInstrument(Instrument):
         define("print", self._print)
         define("printnumber", self._print_numbers)
         define("errorqueue", self._error_table())
-        define("eventlog", Table(count=0, enable=1, all=lambda: None, next=lambda: None,
-                                 clear=lambda: None, overwritemethod=1, LAN_DISCARD_OLDEST=1))  # fmt: skip
+        define("eventlog", _event_log())
         define("format", self._format_table())
         define("opc", lambda: self._completing.append("*OPC"))
         define("waitcomplete", lambda *group: self.wait())
@@ -397,6 +396,12 @@ class TspInstrument(Instrument):
             asciiprecision=choose("precision", 16, 0, 1405),
             byteorder=choose("byteorder", 1, 0, -224),
         )  # fmt: skip
+
+
+def _event_log() -> Table:
+    """Return an event log that nothing ever writes to."""
+    nothing = {name: lambda: None for name in ("all", "next", "clear")}
+    return Table(count=0, enable=1, overwritemethod=1, LAN_DISCARD_OLDEST=1, **nothing)
 
 
 def _member(table: Any, key: Any) -> Any:

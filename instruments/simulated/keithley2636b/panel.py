@@ -51,7 +51,7 @@ def local_node(meter: SourceMeter2636B) -> Table:
         else:
             meter.push(-224)
 
-    made = kept(autolinefreq=(False and 1) or 0, description="Keithley Instruments SMU", password="")
+    made = kept(description="Keithley Instruments SMU", password="", autolinefreq=0)
     made.members |= {
         "model": model.removeprefix("Model "), "serialno": serial, "version": revision,
         "revision": revision, "linefreq": Attribute(lambda: meter.line_hz, line),
@@ -170,7 +170,6 @@ def digital_lines(meter: SourceMeter2636B, events: Events) -> Table:
 
 def interfaces(meter: SourceMeter2636B, events: Events) -> dict[str, Table]:
     """Return the tables of the interfaces, and those that only keep what they are told."""
-    number = meter.identity.split(",")[2].strip()
     beeper = kept(enable=1)
     beeper.members["beep"] = lambda *_: None
     lan = Table(
@@ -188,7 +187,7 @@ def interfaces(meter: SourceMeter2636B, events: Events) -> dict[str, Table]:
         CAPACITY=128, add=lambda value=None, *_: queue.append(value) or True, clear=queue.clear,
         next=lambda *_: queue.pop(0) if queue else None,
     )  # fmt: skip
-    data.members["count"] = Table().members.setdefault("count", _length(queue))
+    data.members["count"] = Attribute(lambda: len(queue))
     link = Table(
         state="offline", node=1, group=0, master=0, reset=lambda *_: 0, initialize=lambda: 0
     )
@@ -197,9 +196,4 @@ def interfaces(meter: SourceMeter2636B, events: Events) -> dict[str, Table]:
     return {
         "beeper": beeper, "lan": lan, "dataqueue": data, "tsplink": link, "serial": serial,
         "gpib": gpib, "digio": digital_lines(meter, events),
-        "bufferinfo": Table(serial=number),
     }  # fmt: skip
-
-
-def _length(queue: list[Any]) -> Attribute:
-    return Attribute(lambda: len(queue))

@@ -221,19 +221,19 @@ class Line(_Part):
     def __init__(self, events: Events, edge: Callable[[], None] | None = None) -> None:
         super().__init__(events, mode=0, pulsewidth=1e-5, stimulus=0, protocol=0, pseudostate=1)
         self._edge = edge
-        self.members |= {"assert": self.assert_, "release": lambda: None, "ipaddress": "0.0.0.0",
+        self.members |= {"assert": self.send, "release": lambda: None, "ipaddress": "0.0.0.0",
                          "connect": lambda: None, "disconnect": lambda: None,
                          "connected": False}  # fmt: skip
         events.listen(self._heard)
 
-    def assert_(self) -> None:
+    def send(self) -> None:
         """Send an edge out."""
         if self._edge is not None:
             self._edge()
 
     def _heard(self, event: int) -> None:
         if event == self.kept["stimulus"] != 0:
-            self.assertTrue()
+            self.send()
 
 
 def trigger_table(events: Events, bus_event: int) -> Table:
