@@ -1,5 +1,6 @@
 """The 2636B: channels, limits, ranges, buffers, sweeps, triggers, status, faults."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -239,7 +240,7 @@ def test_a_timer_makes_pulses_of_exact_width(meter: Meter, bench: SimulatedBench
     assert len(rises) == len(falls) == 4
     widths_s = [b - a for a, b in zip(rises, falls, strict=True)]
     assert widths_s == pytest.approx([1e-3] * 4, abs=1e-9)
-    periods_s = [b - a for a, b in zip(rises, rises[1:], strict=False)]
+    periods_s = [b - a for a, b in pairwise(rises)]
     assert periods_s == pytest.approx([5e-3] * 3, abs=1e-9)
 
 
