@@ -235,6 +235,7 @@ def test_safe_says_if_the_output_stays_on(
     bench.ports[METER].add_fault(Fault(kind="refuse", on="output = 0"))
     with pytest.raises(ReadbackError, match="output of smua is still on"):
         smu.safe()
+    smu.source_voltage(0.5, 1e-3)
     bench.ports[METER].add_fault(Fault(kind="refuse", on="levelv = 0"))
     with pytest.raises(ReadbackError, match=r"level of smua is 0.5 V, 0 A"):
         smu.safe()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ class Measuring:
         self._recent: dict[str, deque[float]] = {}
         self.last: dict[str, float] = {}
         self.overflows_left = 0
-        self._watchers = 0
+        # Readings of one channel may overlap; who else watches keeps watching.
+        self._watchers, self._watched_from_s = 0, inf
 
     def clear(self) -> None:
         """Forget what the moving average remembers."""
@@ -116,7 +118,8 @@ class Measuring:
                 yield smu.clock.now() + 2.0 * aperture_s
         start_s = smu.clock.now()
         if not self._watchers:
-            smu.terminal.watch(start_s)
+            self._watched_from_s = smu.terminal.watched_from_s
+            smu.terminal.watch(min(start_s, self._watched_from_s))
         self._watchers += 1
         try:
             yield start_s + aperture_s
@@ -126,7 +129,7 @@ class Measuring:
         finally:
             self._watchers -= 1
             if not self._watchers:
-                smu.terminal.unwatch()
+                smu.terminal.watch(self._watched_from_s)
         found = {"v": float(voltage_v.mean()), "i": float(current_a.mean())}
         return found, smu.is_limited(voltage_v, current_a)
 
