@@ -1,18 +1,16 @@
 -- The factory scripts KISweep and KIPulse: what the instrument brings along for linear, list and
 -- logarithmic sweeps and for pulse trains of one channel.
 
-local function prepare(smu, points)
-  for _, buffer in ipairs({smu.nvbuffer1}) do
-    buffer.clear()
-    buffer.appendmode = 0
-    buffer.collecttimestamps = 1
-    buffer.collectsourcevalues = 1
-    buffer.appendmode = 1
-  end
+local function prepare(smu)
+  local buffer = smu.nvbuffer1
+  buffer.clear()
+  buffer.collecttimestamps = 1
+  buffer.collectsourcevalues = 1
+  buffer.appendmode = 1
 end
 
 local function step_through(smu, source, level, read, stime, points)
-  prepare(smu, points)
+  prepare(smu)
   smu.source.func = source == "v" and smu.OUTPUT_DCVOLTS or smu.OUTPUT_DCAMPS
   smu.source["level" .. source] = level(1)
   smu.source.output = smu.OUTPUT_ON
@@ -59,7 +57,7 @@ function SweepIListMeasureV(smu, list, stime, points)
 end
 
 local function pulse(smu, source, read, bias, level, ton, toff, points)
-  prepare(smu, points)
+  prepare(smu)
   smu.source.func = source == "v" and smu.OUTPUT_DCVOLTS or smu.OUTPUT_DCAMPS
   smu.source["level" .. source] = bias
   smu.source.output = smu.OUTPUT_ON

@@ -269,6 +269,10 @@ class Lua:
             return None
         return [value[place + 1] for place in range(len(value))]
 
+    def type_of(self, value: Any) -> str:
+        """Return Lua's name for the type of a value that is no number or text."""
+        return "table" if isinstance(value, Table) else str(self._type(value) or "userdata")
+
     def _note_overrun(self, line: int) -> None:
         self._overrun_line = self._overrun_line or max(1, line)
 

@@ -179,9 +179,9 @@ class TspInstrument(Instrument):
             return "true" if value else "false"
         if isinstance(value, (int, float)):
             return self.number(value)
-        if isinstance(value, Table):
-            return f"table: {id(value):08x}"
-        return str(value)
+        if isinstance(value, str):
+            return value
+        return f"{self.lua.type_of(value)}: {id(value) & 0xFFFFFFFF:08x}"
 
     def number(self, value: float) -> str:
         """Write a number with ``format.asciiprecision`` digits."""
@@ -270,6 +270,7 @@ class TspInstrument(Instrument):
     # Common commands.
 
     def _run_common(self, text: str) -> None:
+        answers: list[str] = []
         for unit in text.split(";"):
             words = unit.strip().split(None, 1)
             if not words:
@@ -277,10 +278,12 @@ class TspInstrument(Instrument):
             command = self._common.get(words[0].upper())
             if command is None:
                 self.push(-285, f"TSP Syntax error at line 1: unexpected symbol near `{words[0]}'")
-                return
+                break
             answer = command(words[1] if len(words) > 1 else "")
             if answer is not None:
-                self.say(answer)
+                answers.append(answer)
+        if answers:
+            self.say(";".join(answers))
 
     def _common_commands(self) -> dict[str, Callable[[str], str | None]]:
         return {
@@ -288,7 +291,7 @@ class TspInstrument(Instrument):
             "*RST": lambda p: self.reset(),
             "*CLS": lambda p: self.clear_status(),
             "*OPC": lambda p: self._completing.append("*OPC"),
-            "*OPC?": lambda p: self._completing.append("*OPC?"),
+            "*OPC?": lambda p: self._completing.append("*OPC?") if self.is_busy else "1",
             "*WAI": lambda p: self.wait(),
             "*TST?": lambda p: "0",
             "*TRG": lambda p: self.triggered(),

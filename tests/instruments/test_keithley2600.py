@@ -9,7 +9,8 @@ import pytest
 import pyvisa
 from pymeasure.test import expected_protocol
 
-from instruments.keithley2600 import Keithley2600, Keithley2600Driver, SourceMeterChannel
+from instruments.keithley2600 import Keithley2600, Keithley2600Driver
+from instruments.keithley2600_channel import SourceMeterChannel
 from instruments.roles import Reading, SourceMeter
 from instruments.simulated.bench import SimulatedBench, bench_of
 from instruments.simulated.faults import Fault

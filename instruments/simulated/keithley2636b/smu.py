@@ -204,13 +204,17 @@ class Smu:
 
     def put(self, name: str, value: Any) -> None:
         """Write a setting; what cannot be goes into the error queue."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ScriptError(f"bad value for `{name.rpartition('.')[2]}' (number expected)")
+        try:
+            # As Lua does, text that is a number is one.
+            value = float("" if isinstance(value, bool) else value)
+        except (TypeError, ValueError):
+            words = f"bad value for `{name.rpartition('.')[2]}' (number expected)"
+            raise ScriptError(words) from None
         if self.is_sweeping and not name.startswith("trigger."):
             self.busy_error()
             return
         _, least, most = NUMBERS[name]
-        value = abs(float(value)) if name in ABSOLUTE else float(value)
+        value = abs(value) if name in ABSOLUTE else value
         if not value <= most:  # nan, too
             self.meter.push(1101)
         elif value < least:
