@@ -122,8 +122,10 @@ class Smu:
         try:
             self._drive()
         except DeviceError:
-            self.settings["source.output"] = _OFF
             self.terminal.disconnect()
+            if not self.is_on:
+                return True  # a device that takes no source there does not mind an open one
+            self.settings["source.output"] = _OFF
             self.meter.push(-221)
             return False
         return True
@@ -262,7 +264,6 @@ class Smu:
         self.settings[name] = round(value) if name in WHOLE else value
         if name in ACTING and not self.act():
             self.settings[name] = _OFF if name == "source.output" else before
-        self.meter.status.output(self.letter, self.is_on)
 
     def _get(self, name: str) -> float:
         if name in ("source.rangev", "source.rangei"):
@@ -326,9 +327,6 @@ class Smu:
             return None
         return ReadingBuffer(int(capacity), self.meter.push)
 
-    def _auto_calibrated(self) -> Table:
-        return Table(date=0, due=0, state=0, polarity=0, adjustdate=0)
-
     # What scripts find.
 
     def _build(self) -> Table:
@@ -343,7 +341,6 @@ class Smu:
             )
         source, measure = table.members["source"], table.members["measure"]
         source.members["compliance"] = Attribute(self._compliance)
-        source.members["calibratev"] = source.members["calibratei"] = lambda *_: None
         for names in (*UNITS, "iv"):
             measure.members[names] = self._measure(names)
             measure.members[f"overlapped{names}"] = self._measure(names, is_overlapped=True)
@@ -357,6 +354,5 @@ class Smu:
             "savebuffer": lambda *_: self.meter.push(-221),
             "reset": self.reset,
             "abort": lambda: self.meter.sweeps[self.letter].abort(),
-            "cal": self._auto_calibrated(),
         }
         return table

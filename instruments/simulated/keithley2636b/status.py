@@ -12,7 +12,7 @@ _MEASUREMENT, _SYSTEM, _QUESTIONABLE, _OPERATION = 1, 2, 8, 128
 _CHANNEL_BIT = {"a": 2, "b": 4}
 _INSTRUMENT = 1 << 13
 _VOLTAGE_LIMIT, _CURRENT_LIMIT, _OVERFLOW, _BUFFER, _OUTPUT = 1, 2, 128, 256, 2048
-_CALIBRATING, _SWEEPING, _MEASURING, _OVERRUN, _REMOTE = 1, 8, 16, 1 << 10, 1 << 11
+_SWEEPING, _REMOTE = 8, 1 << 11
 _OVER_TEMPERATURE = 1 << 12
 _CHANNEL_BITS = {"SMUA": 2, "SMUB": 4}
 _MEASUREMENT_BITS = {
@@ -130,9 +130,6 @@ class Status:
     def hot(self, letter: str) -> None:
         """Note an over-temperature."""
         self._set("questionable", "over_temperature", letter, _OVER_TEMPERATURE, True)
-
-    def output(self, letter: str, is_on: bool) -> None:
-        """Note whether the interlock lets the output be on."""
 
     def interlock(self, is_closed: bool) -> None:
         """Note the state of the output enable line."""

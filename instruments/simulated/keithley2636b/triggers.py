@@ -138,7 +138,7 @@ class Timer(_Part):
     def __init__(self, events: Events) -> None:
         super().__init__(events, count=1, delay=1e-5, passthrough=False, stimulus=0)
         self._list_s: list[float] = []
-        self._run = 0
+        self._run, self._is_running = 0, False
         self.members["delaylist"] = Attribute(lambda: self._list_s or [self.kept["delay"]],
                                               self._set_list)  # fmt: skip
         events.listen(self._heard)
@@ -155,7 +155,8 @@ class Timer(_Part):
     def clear(self) -> None:
         """Stop, and forget what happened."""
         super().clear()
-        self._run = getattr(self, "_run", 0) + 1
+        self._run += 1
+        self._is_running = False
 
     def reset(self) -> None:
         """Go back to the defaults."""
@@ -174,6 +175,8 @@ class Timer(_Part):
 
     def _heard(self, event: int) -> None:
         if event == self.kept["stimulus"] != 0:
+            self.overran = self.overran or self._is_running
+            self._is_running = True
             self._run += 1
             if self.kept["passthrough"]:
                 self.fire()
@@ -182,6 +185,7 @@ class Timer(_Part):
     def _expect(self, done: int, run: int) -> None:
         most = int(self.kept["count"])
         if most and done >= most:
+            self._is_running = False
             return
         delays_s = self._list_s or [self.kept["delay"]]
         due_s = self.events.clock.now() + delays_s[done % len(delays_s)]
@@ -238,6 +242,16 @@ class Line(_Part):
 
 def trigger_table(events: Events, bus_event: int) -> Table:
     """Return what scripts find at ``trigger``."""
+    bus = Detector(events, lambda: bus_event)
+
+    def wait(timeout_s: Any = 0.0) -> bool:
+        if not bus.is_set:
+            # No command trigger comes while a script runs: the link is busy with it.
+            events.clock.sleep(float(timeout_s))
+        was_set = bus.is_set
+        bus.clear()
+        return was_set
+
     generators = [_Part(events) for _ in range(GENERATORS)]
     for generator in generators:
         generator.members["assert"] = generator.fire
@@ -246,8 +260,8 @@ def trigger_table(events: Events, bus_event: int) -> Table:
         blender=_numbered(Blender(events) for _ in range(BLENDERS)),
         generator=_numbered(generators),
         EVENT_ID=bus_event,
-        clear=lambda: None,
-        wait=lambda timeout_s=0.0: events.clock.sleep(float(timeout_s)) or False,
+        clear=bus.clear,
+        wait=wait,
     )
 
 

@@ -262,6 +262,33 @@ def test_channels_trigger_each_other_and_the_bus_triggers_them(meter: Meter) -> 
     assert meter.column("smub.nvbuffer1", 2) == pytest.approx([1, 2], rel=1e-2)
 
 
+def test_a_script_takes_a_trigger_that_came_before_it(meter: Meter, bench: SimulatedBench) -> None:
+    assert meter.ask("trigger.wait(0.5)") == ["false"]
+    meter.visa.assert_trigger()
+    assert meter.ask("trigger.wait(0.5), trigger.wait(0.1)") == ["true", "false"]
+    seen: list[float] = []
+    bench.instruments[METER].edge_listeners.append(seen.append)
+    meter.write("digio.trigger[1].assert()")
+    assert seen == [pytest.approx(bench.clock.now(), abs=1e-3)]
+    assert meter.ask("digio.trigger[1].wait(0)") == ["false"]
+    bench.instruments[METER].external_edge(bench.clock.now() + 0.1)
+    assert meter.ask("digio.trigger[1].wait(1)") == ["true"]
+
+
+def test_a_timer_that_is_started_twice_overran(meter: Meter) -> None:
+    meter.write("t = trigger.timer[3] t.delay = 0.1 t.stimulus = trigger.generator[1].EVENT_ID")
+    meter.write("trigger.generator[1].assert()")
+    assert meter.ask("t.overrun") == ["false"]
+    meter.write("trigger.generator[1].assert()")
+    assert meter.ask("t.overrun, t.wait(1)") == ["true", "true"]
+    meter.write("t.clear() trigger.generator[1].assert() delay(0.2) trigger.generator[1].assert()")
+    assert meter.ask("t.overrun") == ["false"]
+    meter.write("t.delaylist = {0.01, 0.02} t.count = 2")
+    assert meter.number("t.delaylist[2]") == 0.02
+    meter.write("t.reset()")
+    assert meter.number("t.delay") == 1e-5
+
+
 def test_waiting_for_what_never_comes_is_an_error(meter: Meter) -> None:
     meter.write("smua.trigger.arm.stimulus = trigger.EVENT_ID smua.trigger.initiate()")
     meter.write("waitcomplete()")

@@ -162,6 +162,14 @@ def test_common_commands_and_the_status_byte(meter: Meter) -> None:
     assert meter.error() == (-420, "Query UNTERMINATED")
 
 
+def test_values_that_are_no_numbers_are_written_as_lua_does(meter: Meter) -> None:
+    assert meter.ask("smua")[0].startswith("table: ")
+    assert meter.ask("{}")[0].startswith("table: ")
+    assert meter.ask("smua.reset")[0].startswith("function: ")
+    assert meter.ask("smua.reset == smua.reset, smua.measure == smub.measure") == ["true", "false"]
+    assert meter.visa.query("*TST?;*OPC?").strip() == "0;1"
+
+
 def test_the_error_queue_overflows(meter: Meter) -> None:
     meter.write("for n = 1, 200 do smua.source.levelv = 1e6 end")
     assert meter.number("errorqueue.count") == 100
