@@ -13,6 +13,8 @@ from typing import Any
 
 _MOST_STEPS = 100_000_000
 _MOST_BYTES = 200_000_000
+# What a value of the wrong kind raises where it is used.
+_MISUSES = (TypeError, ValueError, OverflowError)
 _PLACE = re.compile(r'(?:\[string "[^"]*"\]|[^:\n]*):(\d+): (.*)', re.DOTALL)
 
 # Scripts get Lua tables and Lua functions only, never an object of ours to climb out by.
@@ -226,6 +228,8 @@ class Lua:
         if self._overrun_line:
             raise LuaError(f"chunk:{self._overrun_line}: the script was aborted: it did not end")
         if isinstance(result, tuple) and result[0] is False:
+            if isinstance(result[1], BaseException):
+                raise result[1]  # the simulator's own fault is not the script's
             raise LuaError(str(result[1]))
 
     def call(self, chunk: Any) -> None:
@@ -281,7 +285,7 @@ class Lua:
             self._touched()
             try:
                 result = function(*(self.from_lua(value) for value in values[:count]))
-            except (ScriptError, TypeError) as error:
+            except (ScriptError, *_MISUSES) as error:
                 return False, str(error)
             results = result if isinstance(result, tuple) else (result,)
             return (True, len(results), *(self.to_lua(each) for each in results))
@@ -303,6 +307,6 @@ class Lua:
         self._touched()
         try:
             owner.write(key, self.from_lua(value))
-        except ScriptError as error:
+        except (ScriptError, *_MISUSES) as error:
             return False, str(error)
         return True, None

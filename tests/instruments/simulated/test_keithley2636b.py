@@ -425,3 +425,45 @@ def test_stock_pymeasure_driver_leaves_the_limit_where_it_was(tmp_path: Path) ->
     assert smu.next_error == (0, "Queue Is Empty")
     assert bench_of(manager).clock.now() > 0
     manager.close()
+
+
+def device_bench(folder: Path, card: str, terminals: str) -> Meter:
+    path = folder / "device.toml"
+    path.write_text(
+        f"""visa = "@labbench"
+[simulated]
+card = "{card}"
+[[simulated.instruments]]
+address = "{METER}"
+model = "2636B"
+terminals = {{ {terminals} }}
+"""
+    )
+    manager = pyvisa.ResourceManager(f"{path}@labbench")
+    return Meter(manager, manager.open_resource(METER, timeout=20_000))
+
+
+def test_one_channel_opens_the_transistor_that_the_other_feeds(tmp_path: Path) -> None:
+    meter = device_bench(tmp_path, "b1", '1 = "supply", 2 = "gate"')
+    meter.write("smua.source.limiti = 1e-3 smua.source.levelv = 2 smua.source.output = 1")
+    closed_a = meter.number("smua.measure.i()")
+    meter.write("smub.source.levelv = 1 smub.source.output = 1")
+    assert meter.number("smua.measure.i()") > 100 * closed_a
+    # The simulated neuron takes no current source; the output goes off rather than lie.
+    meter.write("smua.source.func = smua.OUTPUT_DCAMPS")
+    assert meter.error() == (-221, "Settings conflict")
+    assert meter.number("smua.source.output") == 0
+    meter.manager.close()
+
+
+def test_a_node_that_takes_no_source_is_left_alone(tmp_path: Path) -> None:
+    meter = device_bench(tmp_path, "memristor", '1 = "input", 2 = "node"')
+    assert meter.error()[0] == 0
+    meter.write("reset()")
+    assert meter.error()[0] == 0
+    meter.write("smub.source.output = 1")
+    assert meter.error() == (-221, "Settings conflict")
+    meter.write("smua.source.levelv = 0.1 smua.source.output = 1")
+    assert meter.number("smua.measure.r()") > 0
+    assert meter.error()[0] == 0
+    meter.manager.close()
