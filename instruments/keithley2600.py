@@ -27,7 +27,7 @@ from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusE
 HIGH_VOLTAGE_V, MAX_CURRENT_AT_HIGH_A = 20.0, 0.1
 _LIMIT_TOLERANCE = 1e-3
 _LONGEST_QUEUE = 110
-_POLL_S = 0.05
+_POLL_S, _LONGEST_WAIT_S = 0.05, 3600.0
 _ASCII = "format.data = format.ASCII format.asciiprecision = 10"
 _BINARY = "format.data = format.REAL64 format.byteorder = format.LITTLEENDIAN"
 
@@ -109,9 +109,21 @@ class Keithley2600Driver(LinkedInstrument):
         return found
 
     def wait_until_zero(self, condition: str, expected_s: float = 0.0) -> None:
-        """Wait until a condition register reads zero."""
+        """Wait until a condition register reads zero.
+
+        Raises
+        ------
+        InstrumentError
+            If it does not for an hour more than expected.
+        """
+        deadline_s = self._clock.now() + expected_s + _LONGEST_WAIT_S
         self._clock.sleep(expected_s)
         while float(self.ask(f"print({condition})")) != 0.0:
+            if self._clock.now() > deadline_s:
+                raise InstrumentError(
+                    f"{self.resource} still works: {condition} is not zero after "
+                    f"{expected_s + _LONGEST_WAIT_S:g} s. Abort it by safe()."
+                )
             self._clock.sleep(_POLL_S)
 
     def read_buffer(self, column: str, count: int) -> FloatArray:

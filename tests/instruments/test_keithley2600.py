@@ -267,6 +267,15 @@ def test_linear_and_list_sweeps(manager: pyvisa.ResourceManager) -> None:
         channel.sweep_list([])
 
 
+def test_a_sweep_that_never_ends_is_told(manager: pyvisa.ResourceManager) -> None:
+    smu = role(manager)
+    smu.driver.write("smua.trigger.arm.stimulus = trigger.EVENT_ID smua.trigger.initiate()")
+    with pytest.raises(InstrumentError, match="still works"):
+        smu.driver.wait_until_zero("status.operation.sweeping.condition")
+    smu.safe()
+    smu.driver.wait_until_zero("status.operation.sweeping.condition")
+
+
 @pytest.mark.parametrize("count", [1, 6])
 def test_pulses(manager: pyvisa.ResourceManager, bench: SimulatedBench, count: int) -> None:
     smu = role(manager)
