@@ -108,21 +108,23 @@ class Keithley2600Driver(LinkedInstrument):
             raise InstrumentError(f"{self.resource} reports {'; '.join(found)} after {command!r}.")
         return found
 
-    def wait_until_zero(self, condition: str, expected_s: float = 0.0) -> None:
+    def wait_until_zero(
+        self, condition: str, expected_s: float = 0.0, longest_s: float = _LONGEST_WAIT_S
+    ) -> None:
         """Wait until a condition register reads zero.
 
         Raises
         ------
         InstrumentError
-            If it does not for an hour more than expected.
+            If it does not for `longest_s` more than expected.
         """
-        deadline_s = self._clock.now() + expected_s + _LONGEST_WAIT_S
+        deadline_s = self._clock.now() + expected_s + longest_s
         self._clock.sleep(expected_s)
         while float(self.ask(f"print({condition})")) != 0.0:
             if self._clock.now() > deadline_s:
                 raise InstrumentError(
                     f"{self.resource} still works: {condition} is not zero after "
-                    f"{expected_s + _LONGEST_WAIT_S:g} s. Abort it by safe()."
+                    f"{expected_s + longest_s:g} s. Abort it by safe()."
                 )
             self._clock.sleep(_POLL_S)
 

@@ -271,7 +271,7 @@ def test_a_sweep_that_never_ends_is_told(manager: pyvisa.ResourceManager) -> Non
     smu = role(manager)
     smu.driver.write("smua.trigger.arm.stimulus = trigger.EVENT_ID smua.trigger.initiate()")
     with pytest.raises(InstrumentError, match="still works"):
-        smu.driver.wait_until_zero("status.operation.sweeping.condition")
+        smu.driver.wait_until_zero("status.operation.sweeping.condition", longest_s=2.0)
     smu.safe()
     smu.driver.wait_until_zero("status.operation.sweeping.condition")
 
