@@ -24,6 +24,7 @@ DRIVERS = {
     "keysight33500": "instruments.keysight33500:Keysight33500",
     "infiniivision": "instruments.infiniivision:InfiniiVision",
     "keithley2400": "instruments.keithley2400:Keithley2400",
+    "keithley2600": "instruments.keithley2600:Keithley2600",
 }
 
 

@@ -1,0 +1,267 @@
+"""Keithley 2600B source meters (2636B and its kin): a driver of our own, and a source role.
+
+The role reads its limit back after every setting and every reading.
+"""
+
+from __future__ import annotations
+
+from math import isclose
+from typing import Any
+
+import numpy as np
+from pymeasure.instruments import Instrument
+
+from instruments.clock import SystemClock
+from instruments.keithley2600_channel import (
+    LEAST_LIMIT_A,
+    MAX_CURRENT_A,
+    MAX_VOLTAGE_V,
+    FloatArray,
+    SourceMeterChannel,
+)
+from instruments.link import LinkedInstrument
+from instruments.roles import Clock, Reading
+from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusError
+
+# Above this voltage the instrument gives a tenth of an ampere.
+HIGH_VOLTAGE_V, MAX_CURRENT_AT_HIGH_A = 20.0, 0.1
+_LIMIT_TOLERANCE = 1e-3
+_LONGEST_QUEUE = 110
+_POLL_S, _LONGEST_WAIT_S = 0.05, 3600.0
+_ASCII = "format.data = format.ASCII format.asciiprecision = 10"
+_BINARY = "format.data = format.REAL64 format.byteorder = format.LITTLEENDIAN"
+
+
+class Keithley2600Driver(LinkedInstrument):
+    """The instrument with its two channels.
+
+    Parameters
+    ----------
+    adapter : str, int or pymeasure Adapter
+    name : str
+    clock : Clock, optional
+        To wait for sweeps with.
+    **kwargs
+        For the VISA connection.
+    """
+
+    smua = Instrument.ChannelCreator(SourceMeterChannel, "a")
+    smub = Instrument.ChannelCreator(SourceMeterChannel, "b")
+
+    line_frequency = Instrument.measurement(
+        "print(localnode.linefreq)", """Get the frequency of the power line in hertz (float)."""
+    )
+
+    def __init__(
+        self,
+        adapter: Any,
+        name: str = "Keithley 2600B SourceMeter",
+        *,
+        clock: Clock | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(adapter, name, **kwargs)
+        self._clock = clock or SystemClock()
+        self.write(_ASCII)
+
+    def channel(self, number: int) -> SourceMeterChannel:
+        """Return channel 1 (smua) or 2 (smub).
+
+        Raises
+        ------
+        StimulusError
+            If there is no such channel.
+        """
+        if number not in (1, 2):
+            raise StimulusError(f"A 2636B has channels 1 and 2: asked for {number}.")
+        found: SourceMeterChannel = self.smua if number == 1 else self.smub
+        return found
+
+    def write_all(self, *commands: str) -> None:
+        """Send commands one after the other."""
+        for command in commands:
+            self.write(command)
+
+    def check_errors(self) -> list[Any]:
+        """Read the instrument's error queue empty.
+
+        Raises
+        ------
+        InstrumentError
+            If there was anything in it.
+        """
+        command = self._command
+        found: list[str] = []
+        for _ in range(_LONGEST_QUEUE):
+            answer = self.ask("print(errorqueue.next())").strip()
+            code, _, words = answer.partition("\t")
+            try:
+                number = round(float(code))
+            except ValueError as error:
+                raise LinkError(
+                    f"{self.resource} answered 'errorqueue.next()' with {answer!r}."
+                ) from error
+            if number == 0:
+                break
+            found.append(f"{number:d} {words.split(chr(9))[0]}")
+        if found:
+            raise InstrumentError(f"{self.resource} reports {'; '.join(found)} after {command!r}.")
+        return found
+
+    def wait_until_zero(
+        self, condition: str, expected_s: float = 0.0, longest_s: float = _LONGEST_WAIT_S
+    ) -> None:
+        """Wait until a condition register reads zero.
+
+        Raises
+        ------
+        InstrumentError
+            If it does not for `longest_s` more than expected.
+        """
+        deadline_s = self._clock.now() + expected_s + longest_s
+        self._clock.sleep(expected_s)
+        while float(self.ask(f"print({condition})")) != 0.0:
+            if self._clock.now() > deadline_s:
+                raise InstrumentError(
+                    f"{self.resource} still works: {condition} is not zero after "
+                    f"{expected_s + longest_s:g} s. Abort it by safe()."
+                )
+            self._clock.sleep(_POLL_S)
+
+    def read_buffer(self, column: str, count: int) -> FloatArray:
+        """Return the first readings of a buffer's column (count,), transferred in binary.
+
+        Raises
+        ------
+        LinkError
+            If what comes is no binary block of that length.
+        """
+        self.write(f"{_BINARY} printbuffer(1, {count:d}, {column}) {_ASCII}")
+        head = self.read_bytes(2)
+        if head != b"#0":
+            raise LinkError(f"{self.resource} answered {self._command!r} with {head!r} in front.")
+        block = self.read_bytes(8 * count + 1)
+        if len(block) != 8 * count + 1:
+            raise LinkError(
+                f"{self.resource} sent {len(block) // 8} of {count} readings of {column}."
+            )
+        return np.frombuffer(block[:-1], dtype="<f8").astype(np.float64)
+
+
+class Keithley2600:
+    """One channel of a Keithley 2600B as a SourceMeter.
+
+    Parameters
+    ----------
+    adapter : str, int or pymeasure Adapter
+    name : str
+    channel : int
+        1 for smua, 2 for smub.
+    clock : Clock, optional
+    **kwargs
+        For the VISA connection.
+
+    Attributes
+    ----------
+    driver : Keithley2600Driver
+    smu : SourceMeterChannel
+        For everything beyond the role.
+    """
+
+    def __init__(
+        self,
+        adapter: Any,
+        name: str = "Keithley 2600B SourceMeter",
+        *,
+        channel: int = 1,
+        clock: Clock | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.driver = Keithley2600Driver(adapter, name, clock=clock, **kwargs)
+        self.smu = self.driver.channel(channel)
+        self._limit_a: float | None = None
+
+    @property
+    def identity(self) -> str:
+        """Get the answer to ``*IDN?`` (str)."""
+        return self.driver.identity
+
+    @property
+    def is_output_on(self) -> bool:
+        """Get whether the output is on (bool)."""
+        return bool(self.smu.output == "on")
+
+    def source_voltage(self, level_v: float, compliance_a: float) -> None:
+        """Set a voltage, limit the current and switch the output on.
+
+        Raises
+        ------
+        StimulusError
+            If the instrument has no such level or limit.
+        ReadbackError
+            If it did not take the limit; the output is off then.
+        """
+        most_a = MAX_CURRENT_A if abs(level_v) <= HIGH_VOLTAGE_V else MAX_CURRENT_AT_HIGH_A
+        if not (abs(level_v) <= MAX_VOLTAGE_V and LEAST_LIMIT_A <= compliance_a <= most_a):
+            raise StimulusError(
+                f"A 2636B forces up to {MAX_VOLTAGE_V:g} V with a limit from {LEAST_LIMIT_A:g} A "
+                f"to {most_a:g} A at that voltage: asked for {level_v:g} V and {compliance_a:g} A."
+            )
+        smu = self.smu
+        smu.source_mode = "voltage"
+        self._limit_a = compliance_a
+        # The limit first: the level must never be out without it.
+        smu.limit_current = compliance_a
+        self._verify_limit()
+        smu.source_voltage = level_v
+        smu.output = "on"
+
+    def measure(self) -> Reading:
+        """Measure voltage and current once; an overflow reads as infinite.
+
+        Raises
+        ------
+        ReadbackError
+            If the limit is not what it was set to; the output is off then.
+        """
+        reading = self.smu.measure()
+        self._verify_limit()
+        return reading
+
+    def safe(self) -> None:
+        """Bring the level to zero and switch the output off.
+
+        Raises
+        ------
+        ReadbackError
+            If the output is still on, or its level is not zero.
+        """
+        driver, smu = self.driver, f"smu{self.smu.id}"
+        driver.abandon()
+        # No check in between: an error left in the queue must not keep the output on.
+        driver.write_each(
+            f"{smu}.abort()",
+            f"{smu}.source.levelv = 0",
+            f"{smu}.source.leveli = 0",
+            f"{smu}.source.output = 0",
+            _ASCII,
+        )
+        if self.is_output_on:
+            raise ReadbackError(f"{driver.resource}: the output of {smu} is still on.")
+        level_v, level_a = self.smu.source_voltage, self.smu.source_current
+        if level_v != 0.0 or level_a != 0.0:
+            raise ReadbackError(
+                f"{driver.resource}: the level of {smu} is {level_v:g} V, {level_a:g} A, not zero."
+            )
+        driver.check_errors()
+
+    def _verify_limit(self) -> None:
+        if self._limit_a is None:
+            return
+        found_a = self.smu.limit_current
+        if not isclose(found_a, self._limit_a, rel_tol=_LIMIT_TOLERANCE):
+            self.safe()
+            raise ReadbackError(
+                f"{self.driver.resource} has a current limit of {found_a:g} A at smu{self.smu.id} "
+                f"instead of {self._limit_a:g} A; its output is off."
+            )
