@@ -25,6 +25,7 @@ from instruments.simulated.faults import Fault, Port
 from instruments.simulated.infiniivision import Oscilloscope
 from instruments.simulated.instrument import Instrument
 from instruments.simulated.keithley2400 import SourceMeter
+from instruments.simulated.keithley4200a import ParameterAnalyzer
 from instruments.simulated.keysight33500 import Generator
 from labbench.errors import BenchError, CardError
 from labbench.model import PARAMETERS, ModelCard, read_card
@@ -115,6 +116,7 @@ MODELS: dict[str, tuple[type[Instrument], str]] = {
     "DSOX3024T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 3024T,{serial},07.50.2021102830"),
     "DSOX4024A": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 4024A,{serial},07.50.2021102830"),
     "2400": (SourceMeter, "KEITHLEY INSTRUMENTS INC.,MODEL 2400,{serial},C34 Sep 21 2016"),
+    "4200A-SCS": (ParameterAnalyzer, "KEITHLEY INSTRUMENTS,KI4200A,{serial},V1.14"),
 }
 
 
