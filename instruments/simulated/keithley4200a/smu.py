@@ -34,6 +34,8 @@ _OVER_RANGE = 1.05
 # Noise of a reading at one power line cycle: a share of the range, and floors.
 _NOISE, _FLOOR_A, _FLOOR_V = 1e-5, 2e-15, 1e-6
 SAMPLES = 200
+# The leakage of a node takes some of the current that a limited source gives.
+_ALMOST = 1 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Smu:
         else:
             current_a = self.terminal.current(time_s).reshape(shape)
         limiting = {"voltage": current_a, "current": voltage_v}.get(self.kind, np.zeros(shape))
-        is_limited = np.any(np.abs(limiting) >= self.limit * (1 - 1e-9), axis=1)
+        is_limited = np.any(np.abs(limiting) >= self.limit * _ALMOST, axis=1)
         return Measured(
             self._with_noise(voltage_v.mean(axis=1), self._voltage_range, plc, _FLOOR_V),
             self._with_noise(current_a.mean(axis=1), self._current_range, plc, _FLOOR_A),
