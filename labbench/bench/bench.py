@@ -24,6 +24,9 @@ DRIVERS = {
     "keysight33500": "instruments.keysight33500:Keysight33500",
     "infiniivision": "instruments.infiniivision:InfiniiVision",
     "keithley2400": "instruments.keithley2400:Keithley2400",
+    "keithley4200a": "instruments.keithley4200a:Keithley4200A",
+    "keithley4200a_pulse": "instruments.keithley4200a_pulse:Keithley4200APulse",
+    "velox": "instruments.velox:Velox",
 }
 
 
