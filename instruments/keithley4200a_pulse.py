@@ -290,7 +290,7 @@ def _segments(stimulus: Stimulus, edge_ticks: int) -> tuple[NDArray[np.int64], N
     corner_s, level_v = stimulus.breakpoints()
     wanted = np.r_[0, np.round(corner_s / TICK_S).astype(np.int64)]
     levels = np.r_[0.0, level_v]
-    end = int(round(stimulus.duration_s / TICK_S))
+    end = round(stimulus.duration_s / TICK_S)
     if levels[-1] != 0.0:
         wanted, levels = np.r_[wanted, wanted[-1]], np.r_[levels, 0.0]
     # Two corners at one place and level are one.
