@@ -222,7 +222,7 @@ class Keithley4200APulse:
         channel.write_list("MEAS:TYPE", np.full(tick.size - 1, 2.0))
         self.driver.tell(f":PMU:SARB:WFM:SEQ:LIST {number}, 1, 1")
         self._emitted = Waveform(
-            time_s=tick * TICK_S,
+            time_s=np.multiply(tick, TICK_S, dtype=np.float64),
             level=level_v,
             duration_s=max(stimulus.duration_s, float(tick[-1] * TICK_S)),
             rest_s=stimulus.rest_s,

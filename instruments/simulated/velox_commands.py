@@ -60,7 +60,8 @@ def _common(prober: Prober) -> dict[str, Run]:
 
 
 def _chuck(prober: Prober) -> dict[str, Run]:
-    chuck = lambda: prober.chuck  # noqa: E731 - *RST makes a new one
+    def chuck() -> Stage:
+        return prober.chuck  # *RST makes a new one
 
     def origin(name: str) -> tuple[float, float]:
         home_um = chuck().home_x_um, chuck().home_y_um

@@ -8,7 +8,6 @@ from math import inf
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
@@ -46,8 +45,11 @@ class Frame(Protocol):
     """What the card needs of the mainframe around it."""
 
     clock: VirtualClock
-    is_busy: bool
     edge_listeners: list[Callable[[float], None]]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a test runs."""
 
     def on_tree(self, header: str, run: Run, even_busy: bool = False) -> None:
         """Have a command obeyed."""
@@ -73,7 +75,8 @@ class Channel:
     pulses: Pulses = field(default_factory=Pulses)
     sequences: dict[int, Sequence] = field(default_factory=dict)
     order: list[tuple[int, int]] = field(default_factory=list)
-    rows: list[list[NDArray[np.float64]]] = field(default_factory=list)
+    # Of each point all values: high and low of a pulse side by side.
+    points: list[tuple[float, ...]] = field(default_factory=list)
 
     @property
     def resistance_ohm(self) -> float:
@@ -135,7 +138,7 @@ class PulseCard:
         on(":PMU:EXECUTE", lambda p: self._execute())
         on(":PMU:ABORT", lambda p: self._frame.abort(), even_busy=True)
         on(":PMU:TEST:STATUS?", lambda p: str(int(self._frame.is_busy)), even_busy=True)
-        on(":PMU:DATA:COUNT?", lambda p: str(len(self._points(self._channel(p)))))
+        on(":PMU:DATA:COUNT?", lambda p: str(len(self._channel(p).points)))
         on(":PMU:DATA:GET", self._answer_data)
         on(":PMU:DATA:GET?", self._answer_data)
         on(":PMU:RPM:CONFIGURE", self._configure_amplifier)
@@ -309,7 +312,7 @@ class PulseCard:
             corner_s = np.r_[-_EDGE_S, one.corner_s, one.end_s + _EDGE_S] + trigger_s
             terminal.drive(corner_s, np.r_[0.0, one.level_v * channel.gain, 0.0])
             terminal.watch(trigger_s)
-            channel.rows = []
+            channel.points = []
         self._running = playing, trigger_s
         for listener in self._frame.edge_listeners:
             listener(trigger_s)
@@ -345,27 +348,23 @@ class PulseCard:
             lowest_a = channel.range_a if channel.measure_type == LIMITED_AUTO else 0.0
             ranges = (float(channel.source_range), range_a, lowest_a)
             rate_hz = rate_for(one, self.rate_hz)
-            channel.rows = sample(terminal, one, trigger_s, rate_hz, ranges, self._noise)
+            rows = sample(terminal, one, trigger_s, rate_hz, ranges, self._noise)
+            for parts in rows:
+                count = min(part.shape[1] for part in parts)
+                table = np.vstack([part[:, :count] for part in parts])
+                channel.points += list(map(tuple, table.T.tolist()))
             terminal.unwatch()
-
-    def _points(self, channel: Channel) -> list[tuple[float, ...]]:
-        """Return lines of data: each sample, or high and low of each pulse side by side."""
-        return [
-            tuple(float(v) for part in parts for v in part[:, place])
-            for parts in channel.rows
-            for place in range(parts[0].shape[1])
-        ]
 
     def _answer_data(self, parameters: list[str]) -> str:
         channel = self._channel(parameters)
-        points = self._points(channel)
+        points = channel.points
         numbers = [p for p in parameters[1:] if not p[0].isalpha()]
         wanted = [p.upper() for p in parameters[1:] if p[0].isalpha()]
         if numbers:
             start, count = whole(numbers, 0, 0, 10**9), whole(numbers, 1, 1, 10**9)
             points = points[start : start + min(count, _MOST_ROWS)]
         names = list(_WORDS)
-        if (channel.rows and len(channel.rows[0]) > 1) or any(len(name) == 2 for name in wanted):
+        if (points and len(points[0]) > len(_WORDS)) or any(len(name) == 2 for name in wanted):
             sides = [s for s, on in zip("HL", self._sides(channel), strict=True) if on]
             names = [name + side for side in sides for name in _WORDS]
         if not set(wanted) <= set(names):

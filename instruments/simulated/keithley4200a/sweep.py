@@ -74,7 +74,7 @@ class Setup:
         names = [word(parameters, place) for place in (1, 2)]
         if any(not 1 <= len(name) <= 6 for name in names):
             raise KxciError(-104, f"Names {names} are not of one to six characters")
-        source = Source(*names, whole(parameters, 3, 1, 3), whole(parameters, 4, 1, 4))
+        source = Source(names[0], names[1], whole(parameters, 3, 1, 3), whole(parameters, 4, 1, 4))
         if source.mode == COMMON:
             source.function, source.limit = CONSTANT, MOST_A
         self.sources[number] = source

@@ -101,7 +101,8 @@ def play_sequences(sequences: dict[int, Sequence], order: list[tuple[int, int]])
     corners = sum(2 * len(checked[number].time_s) * loops for number, loops in order)
     if corners > _MOST_CORNERS:
         raise KxciError(-225, f"A waveform of {corners // 2} segments is too long to simulate")
-    now_s, times, levels, windows = 0.0, [], [], []
+    now_s, times, levels = 0.0, [], []
+    windows: list[Window] = []
     for number, loops in order:
         sequence = checked[number]
         duration_s = np.array(sequence.time_s)
@@ -115,7 +116,7 @@ def play_sequences(sequences: dict[int, Sequence], order: list[tuple[int, int]])
 
 
 def _windows(sequence: Sequence, start_s: FloatArray, row: int) -> list[Window]:
-    made = []
+    made: list[Window] = []
     for place, kind in enumerate(sequence.measure):
         begin_s = float(start_s[place]) + sequence.measure_start_s[place]
         end_s = float(start_s[place]) + sequence.measure_stop_s[place]
@@ -169,7 +170,8 @@ class Pulses:
             raise KxciError(-221, f"The channels sweep {len(swept)} and {points} points")
         edge_s = np.cumsum([self.delay_s, self.rise_s, self._top_s, self.fall_s])
         corner_s = np.r_[0.0, edge_s, self.period_s]
-        times, levels, windows = [], [], []
+        times, levels = [], []
+        windows: list[Window] = []
         for number in range(points * count):
             base_v, top_v = swept[number // count]
             times.append(number * self.period_s + corner_s)
@@ -196,6 +198,7 @@ class Pulses:
                 (self.has_low, rest_s, at_s + self.period_s - rest_s),
             ):
                 if is_taken:
-                    window = (from_s + part * length_s for part in (self.spot_from, self.spot_to))
-                    made.append(Window(*window, True, row, group))
+                    start_s = from_s + self.spot_from * length_s
+                    stop_s = from_s + self.spot_to * length_s
+                    made.append(Window(start_s, stop_s, True, row, group))
         return made
