@@ -177,6 +177,8 @@ class KxciInstrument(Instrument):
         self.on("DR", self._set_data_request)
         self.on("ID", lambda parameters: self.short_identity)
         self.on_tree("*IDN?", lambda parameters: self.identity)
+        self.on_tree("*OPC?", lambda parameters: "1")
+        self.on_tree("*CLS", lambda parameters: self._forget_error())
         self.on_tree("*RST", lambda parameters: self.reset())
         self.on_tree(":ERROR:LAST:GET", lambda parameters: self.last_error, even_busy=True)
         self.on_tree(":ERROR:LAST:GET?", lambda parameters: self.last_error, even_busy=True)
@@ -202,6 +204,7 @@ class KxciInstrument(Instrument):
 
     def _forget_error(self) -> None:
         self.last_error = ""
+        self._has_syntax_error = False
 
     def _set_data_request(self, parameters: list[str]) -> None:
         self._requests_service = bool(whole(parameters, 0, 0, 1))

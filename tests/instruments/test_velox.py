@@ -8,6 +8,7 @@ import pytest
 import pyvisa
 from pymeasure.test import expected_protocol
 
+from instruments.keithley4200a import Keithley4200A
 from instruments.roles import Prober
 from instruments.simulated.bench import bench_of
 from instruments.simulated.faults import Fault
@@ -118,3 +119,48 @@ def test_elsewhere_is_an_error() -> None:
         pytest.raises(ReadbackError, match="the prober is at 1, 1, 0"),
     ):
         prober.move_to_die(1, 2)
+
+
+def test_a_meter_finds_what_the_wafer_is(tmp_path: Path) -> None:
+    frame = "TCPIP0::192.0.2.1::1225::SOCKET"
+    path = tmp_path / "bench.toml"
+    path.write_text(
+        f"""[simulated]
+seed = 2
+[simulated.wafer]
+columns = 4
+rows = 3
+opens = 0.3
+shorts = 0.3
+short_ohm = 50.0
+[[simulated.instruments]]
+address = "{PROBER}"
+model = "Velox"
+[[simulated.instruments]]
+address = "{frame}"
+model = "4200A-SCS"
+terminals = {{ 1 = "input" }}
+"""
+    )
+    manager = pyvisa.ResourceManager(f"{path}@labbench")
+    bench = bench_of(manager)
+    prober = Velox(PROBER, visa_library=manager.visalib)
+    meter = Keithley4200A(frame, visa_library=manager.visalib)
+    wafer = bench.wafer
+    assert wafer is not None
+    meter.source_voltage(0.05, 1e-2)
+    states = set()
+    for die in wafer.dies:
+        prober.move_to_die(*die)
+        prober.contact()
+        current_a = abs(meter.measure().current_a)
+        # A good neuron lets its gate charge at first; 50 Ohm carry a milliampere.
+        state = wafer.truth(die).state
+        states.add(state)
+        assert (current_a > 5e-4) == (state == "short")
+        if state == "open":
+            assert current_a < 1e-13
+    assert states == {"good", "open", "short"}
+    meter.safe()
+    prober.safe()
+    manager.close()

@@ -195,6 +195,7 @@ def test_errors(ask: Ask, commands: list[str], words: str) -> None:
     assert ask(":ERROR:LAST:GET") == answer
     assert int(ask("SP")) == StatusCode.SYNTAX_ERROR
     assert int(ask("SP")) == 0
+    assert ask("*OPC?") == "1"
     told(ask, ":ERROR:LAST:CLEAR")
     assert ask(":ERROR:LAST:GET") == ""
 
