@@ -13,6 +13,7 @@ from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices.base import DeviceError
 from instruments.simulated.keithley4200a.capture import MOST_RATE_HZ, RANGES_A, rate_for, sample
+from instruments.simulated.keithley4200a.sweep import counted
 from instruments.simulated.keithley4200a.waveform import (
     LONGEST_S,
     MOST_SEGMENTS,
@@ -253,7 +254,7 @@ class PulseCard:
         start, stop, step = (real(parameters, n, -40.0, 40.0) for n in (1, 2, 3))
         if step == 0.0:
             raise KxciError(-222, "A sweep needs a step")
-        count = int(abs(stop - start) / abs(step) * (1 + 1e-9)) + 1
+        count = counted(start, stop, step)
         values = (start + np.copysign(abs(step), stop - start) * np.arange(count)).tolist()
         place = 4 if what == "dc" else 5
         if len(parameters) > place and whole(parameters, place, 0, 1):

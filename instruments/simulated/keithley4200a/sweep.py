@@ -87,7 +87,7 @@ class Setup:
             step, place = real(parameters, 3), 4
             if step == 0.0 or start == stop:
                 raise KxciError(-222, "A sweep needs a step and two ends")
-            count = int(abs(stop - start) / abs(step) * (1 + 1e-9)) + 1
+            count = counted(start, stop, step)
             values = start + np.copysign(abs(step), stop - start) * np.arange(count)
         else:
             if start * stop <= 0.0:
@@ -184,6 +184,21 @@ class Setup:
                 raise KxciError(-221, "The stepped source has no steps")
             return np.repeat(values, inner), limit
         return np.full(inner * outer, source.constant), source.limit
+
+
+def counted(start: float, stop: float, step: float) -> int:
+    """Return how many points a linear sweep has.
+
+    Raises
+    ------
+    KxciError
+        If they are more than the instrument holds.
+    """
+    # A step can be so small that the quotient is infinite.
+    points = abs(stop - start) / abs(step) * (1 + 1e-9) + 1
+    if points >= MOST_POINTS + 1:
+        raise KxciError(-222, f"{points:.0f} points are more than {MOST_POINTS}")
+    return int(points)
 
 
 def lay(plan: Plan, sources: dict[int, Source], smus: dict[int, Smu], start_s: float) -> None:

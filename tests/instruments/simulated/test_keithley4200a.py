@@ -179,6 +179,7 @@ def test_abort_keeps_what_was_read(ask: Ask, bench: SimulatedBench) -> None:
         (["MD", "ME1"], "No SMU is defined"),
         (["SS", "VR1,0,1,0.1,1e-3"], "No SMU is defined as VAR1 of voltage"),
         (["DE", "CH1,'V1','I1',1,1", "SS", "VR1,0,1,1e-5,1e-3"], "100001 points are more than"),
+        ([":PMU:SWEEP:DC 1, 0, 5, 1e-12"], "points are more than 4096"),
         (["DE", "CH1,'V1','I1',1,1", "SS", "VR2,-1,1,1e-3"], "ends of one sign"),
         ([":PMU:EXECUTE"], "No channel of the pulse card is on"),
         ([":PMU:RPM:CONFIGURE PMU2-1, 0"], "There is no remote amplifier PMU2-1"),

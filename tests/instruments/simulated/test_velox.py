@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import pyvisa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pymeasure.instruments.formfactor import Velox
 
 from instruments.simulated.bench import SimulatedBench, bench_of
@@ -225,3 +227,55 @@ def test_without_a_wafer_there_is_no_map(tmp_path: Path) -> None:
     with pytest.raises(ConnectionError, match="701: No wafer map"):
         prober.wafermap.step_first_die()
     manager.close()
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.sampled_from(
+        [
+            "MoveChuck",
+            "MoveChuckIndex",
+            "MoveChuckSubsite",
+            "MoveChuckZ",
+            "SetChuckHeight",
+            "SetChuckMode",
+            "SetChuckHome",
+            "StepNextDie",
+            "StepNextSubDie",
+            "StepToDie",
+            "MoveScope",
+            "BinMapDie",
+            "ReadChuckPosition",
+            "MoveChuckContact",
+            "GetSubDieData",
+            "MovePlatenContact",
+        ]
+    ),
+    st.lists(
+        st.sampled_from(
+            [
+                "0",
+                "1",
+                "2",
+                "-1",
+                "1e3",
+                "1e30",
+                "nan",
+                "0.5",
+                "C",
+                "V",
+                "Y",
+                "X",
+                "R",
+                "H",
+                "nonsense",
+            ]
+        )
+    ),
+)
+def test_every_command_has_one_answer(ask: Ask, command: str, parameters: list[str]) -> None:
+    answer = ask(" ".join([command, *parameters]))
+    assert answer.partition(":")[0].isdigit()
+    assert ask("*OPC?") == "1"
