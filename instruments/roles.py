@@ -174,3 +174,67 @@ class SourceMeter(Protocol):
     def safe(self) -> None:
         """Bring the level to zero and switch the output off, verified by reading back."""
         ...
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """Brings the dies of a wafer under needles that stay where they are."""
+
+    @property
+    def identity(self) -> str:
+        """Answer to ``*IDN?``."""
+        ...
+
+    @property
+    def is_in_contact(self) -> bool:
+        """Whether the wafer is at contact height or above, asked of the instrument."""
+        ...
+
+    def move_to_die(self, column: int, row: int, site: int = 0) -> None:
+        """Bring a device of a die under the needles, out of contact.
+
+        Raises
+        ------
+        InstrumentError
+            If the wafer has no such die.
+        """
+        ...
+
+    def contact(self) -> None:
+        """Bring the wafer up to the needles, verified by reading back."""
+        ...
+
+    def separate(self) -> None:
+        """Take the wafer off the needles, verified by reading back."""
+        ...
+
+    def safe(self) -> None:
+        """Take the wafer off the needles."""
+        ...
+
+
+@runtime_checkable
+class SwitchMatrix(Protocol):
+    """Connects rows (instruments) with columns (pads)."""
+
+    @property
+    def identity(self) -> str:
+        """Answer to ``*IDN?``."""
+        ...
+
+    @property
+    def closed(self) -> frozenset[tuple[int, int]]:
+        """Rows and columns that are connected, asked of the instrument."""
+        ...
+
+    def close_channel(self, row: int, column: int) -> None:
+        """Connect a row with a column, and leave all others as they are."""
+        ...
+
+    def open_channel(self, row: int, column: int) -> None:
+        """Disconnect a row from a column."""
+        ...
+
+    def safe(self) -> None:
+        """Open everything, verified by reading back."""
+        ...

@@ -26,7 +26,10 @@ from instruments.simulated.infiniivision import Oscilloscope
 from instruments.simulated.instrument import Instrument
 from instruments.simulated.keithley2400 import SourceMeter
 from instruments.simulated.keithley2636b import SourceMeter2636B
+from instruments.simulated.keithley4200a import ParameterAnalyzer
 from instruments.simulated.keysight33500 import Generator
+from instruments.simulated.velox import Prober
+from instruments.simulated.wafer import Wafer, WaferEntry
 from labbench.errors import BenchError, CardError
 from labbench.model import PARAMETERS, ModelCard, read_card
 
@@ -96,6 +99,8 @@ class SimulatedEntry(_Entry):
         Of the only device; several are given by name in `devices`.
     pace : float
         Seconds of the bench in a second of real time; 0 for a clock that waits for nobody.
+    wafer : WaferEntry, optional
+        What a prober brings under the probes, in the place of one device.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -106,6 +111,7 @@ class SimulatedEntry(_Entry):
     devices: dict[str, DeviceEntry] = {}
     message_latency_s: NotNegative = 1e-3
     pace: NotNegative = 0.0
+    wafer: WaferEntry | None = None
     instruments: list[InstrumentEntry]
 
 
@@ -117,6 +123,8 @@ MODELS: dict[str, tuple[type[Instrument], str]] = {
     "DSOX4024A": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 4024A,{serial},07.50.2021102830"),
     "2400": (SourceMeter, "KEITHLEY INSTRUMENTS INC.,MODEL 2400,{serial},C34 Sep 21 2016"),
     "2636B": (SourceMeter2636B, "Keithley Instruments Inc., Model 2636B, {serial}, 3.2.2"),
+    "4200A-SCS": (ParameterAnalyzer, "KEITHLEY INSTRUMENTS,KI4200A,{serial},V1.14"),
+    "Velox": (Prober, "FormFactor,Velox,{serial},3.4.1"),
 }
 
 
@@ -133,7 +141,9 @@ class SimulatedBench:
         Shared by all; give it to the drivers and wait with it.
     circuit : Circuit
     truth : ModelCard or None
-        The first hidden device, to score fits with; None for a resistor.
+        The first hidden device, to score fits with; None for a resistor or a wafer, which has a
+        truth for each die.
+    wafer : Wafer or None
     instruments : mapping of str to Instrument
         By canonical resource name.
     ports : mapping of str to Port
@@ -160,17 +170,32 @@ class SimulatedBench:
             self.ports[address] = Port(made, each.faults)
         for each in entry.instruments:
             self._wire_trigger(each)
+        # The instruments were wired to the device that gives the wafer's nodes their names.
+        self.wafer = None if entry.wafer is None else self._wafer(entry, entry.wafer)
+        for instrument in self.instruments.values():
+            if isinstance(instrument, Prober):
+                instrument.load(self.wafer)
+
+    def _wafer(self, entry: SimulatedEntry, wafer: WaferEntry) -> Wafer:
+        entries = _device_entries(entry)
+        slot = wafer.slot or next(iter(entries))
+        if slot not in entries or entries[slot].resistance_ohm is not None:
+            raise BenchError(f"A wafer takes the place of a device with a card, not of {slot!r}.")
+        place = entries[slot]
+        nominal = read_card(place.card)
+        stray_f = {"gate": place.stray_gate_f, "output": place.stray_output_f}
+        self.truth = None
+        return Wafer(
+            wafer.model_copy(update={"slot": slot}),
+            entry.seed,
+            self.circuit,
+            lambda number: draw_device(nominal, wafer.spread, entry.seed, number),
+            lambda card, number, at_s: build_device(card, entry.seed, number, stray_f, at_s),
+        )
 
     def _devices(self, entry: SimulatedEntry) -> dict[str, Device]:
-        only = DeviceEntry(
-            card=entry.card,
-            spread=entry.spread,
-            stray_gate_f=entry.stray_gate_f,
-            stray_output_f=entry.stray_output_f,
-        )
-        entries = entry.devices or {"device": only}
         made: dict[str, Device] = {}
-        for number, (name, each) in enumerate(entries.items()):
+        for number, (name, each) in enumerate(_device_entries(entry).items()):
             if each.resistance_ohm is not None:
                 made[name] = Wire(0.0, resistance_ohm=each.resistance_ohm)
                 continue
@@ -314,6 +339,17 @@ def canonical(address: str) -> str:
         return str(rname.ResourceName.from_string(address))
     except rname.InvalidResourceName as error:
         raise BenchError(f"{address!r} is not a VISA resource name.") from error
+
+
+def _device_entries(entry: SimulatedEntry) -> dict[str, DeviceEntry]:
+    """Return the devices by name; the only one may be described at the top."""
+    only = DeviceEntry(
+        card=entry.card,
+        spread=entry.spread,
+        stray_gate_f=entry.stray_gate_f,
+        stray_output_f=entry.stray_output_f,
+    )
+    return dict(entry.devices) or {"device": only}
 
 
 def _cable(entry: InstrumentEntry, terminal: int) -> Cable:

@@ -112,7 +112,7 @@ class Session:
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
         """Return what has come, if anything, and how it ended."""
-        end = self.termination
+        end, asked = self.termination, count
         if not self.has_end:
             self._read_ahead()
             if end and (at := self.stream.find(end)) >= 0:
@@ -123,7 +123,7 @@ class Session:
             data, is_end = self.port.take(count, end)
         if end and data.endswith(end):
             return data, StatusCode.success_termination_character_read
-        if is_end or not self.has_end:
+        if is_end or (not self.has_end and len(data) < asked):
             return data, StatusCode.success
         return data, StatusCode.success_max_count_read
 

@@ -25,6 +25,9 @@ DRIVERS = {
     "infiniivision": "instruments.infiniivision:InfiniiVision",
     "keithley2400": "instruments.keithley2400:Keithley2400",
     "keithley2600": "instruments.keithley2600:Keithley2600",
+    "keithley4200a": "instruments.keithley4200a:Keithley4200A",
+    "keithley4200a_pulse": "instruments.keithley4200a_pulse:Keithley4200APulse",
+    "velox": "instruments.velox:Velox",
 }
 
 
