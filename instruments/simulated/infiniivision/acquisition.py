@@ -18,7 +18,7 @@ DEAD_S = 1e-6
 # What the screen, the measurements and :WAVeform:POINts:MODE NORMal see.
 MEASURED_POINTS = 62_500
 # Samples that a bucket of peak detection is looked at with.
-_IN_A_BUCKET = 16
+_IN_A_BUCKET = 8
 # What is kept of a record that nobody has read for long.
 _SETTLED_POINTS = 100_000
 _CHANNEL_SEED, _SHOT_SEED = 0x632BE59BD9B4E019, 0xD1342543DE82EF95

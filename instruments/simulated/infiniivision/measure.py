@@ -149,10 +149,12 @@ class Measure:
     def _figures(self, source: str) -> Figures | None:
         """Return the record of a channel; none if there is none."""
         scope, channel = self._scope, int(source[-1])
-        scope.look()
-        if scope.record is None or channel not in scope.record.setup.vertical:
+        try:
+            record = scope.complete_record()
+        except ScpiError:
             return None
-        record = scope.complete_record()
+        if channel not in record.setup.vertical:
+            return None
         points = min(record.setup.depth, MEASURED_POINTS) // 2 * 2
         vertical = record.setup.vertical[channel]
         shot = min(scope.settings["segment", 0], len(record.triggers_s)) - 1

@@ -73,8 +73,8 @@ class Oscilloscope(ScpiInstrument):
         self.acquisition: Acquisition | None = None
         self.record: Record | None = None
         self.state = "STOP"
-        # What :AUToscale goes back to, while it looks at the signals.
-        self.autoscaling: str | None = None
+        # While :AUToscale looks at the signals.
+        self.autoscaling = False
         self._terminals, self._noise = terminals, noise
         self._is_digitizing = False
         self._is_over_range = False
@@ -123,7 +123,7 @@ class Oscilloscope(ScpiInstrument):
 
     def device_clear(self) -> None:
         """Forget what is being worked on; a ``:DIGitize`` that waits is ended."""
-        if self._is_digitizing or self.autoscaling is not None:
+        if self._is_digitizing or self.autoscaling:
             self._abandon()
         super().device_clear()
 
@@ -158,14 +158,18 @@ class Oscilloscope(ScpiInstrument):
     def done_s(self) -> float:
         """When the acquisition will be done, or somebody should look again."""
         self.look()
-        acquisition, now_s = self.acquisition, self.clock.now()
-        if acquisition is None or self.state == "RUN":
+        if self.acquisition is None or self.state == "RUN":
             return -inf
+        return self._next_s(self.acquisition)
+
+    def _next_s(self, acquisition: Acquisition) -> float:
+        """Return when an acquisition will be done, or somebody should look again."""
+        now_s = self.clock.now()
         if acquisition.done_s < inf:
             return acquisition.done_s
         known_s = inf
         if acquisition.setup.is_auto:
-            known_s = max(now_s, acquisition.armed_s + AUTO_WAIT_S)
+            known_s = acquisition.armed_s + AUTO_WAIT_S
         if self._trigger_channel():
             step_s = np.clip(acquisition.setup.span_s / 4, _LOOK_SHORTEST_S, _LOOK_LONGEST_S)
             known_s = min(known_s, now_s + float(step_s))
@@ -339,7 +343,7 @@ class Oscilloscope(ScpiInstrument):
 
     def _abandon(self) -> None:
         self.acquisition, self.state = None, "STOP"
-        self._is_digitizing, self.autoscaling = False, None
+        self._is_digitizing = self.autoscaling = False
 
     def _forget_record(self) -> None:
         self.record = None
@@ -355,11 +359,16 @@ class Oscilloscope(ScpiInstrument):
 
         Raises
         ------
+        NotYet
+            If a running scope will have its first one by itself.
         ScpiError
-            -230 if there is none, or a single acquisition has not got to its end.
+            -230 if there is none.
         """
         self.look()
+        acquisition = self.acquisition
         if self.record is None:
+            if acquisition is not None and self.state == "RUN" and acquisition.setup.is_auto:
+                raise NotYet(self._next_s(acquisition))
             raise ScpiError(-230)
         if self._is_over_range and not self.record.is_drawn:
             self.record.is_over_range, self._is_over_range = True, False

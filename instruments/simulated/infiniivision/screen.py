@@ -63,7 +63,7 @@ def _show(scope: Oscilloscope, parameters: Sequence[Parameter], is_shown: bool) 
 def _autoscale(scope: Oscilloscope, parameters: Sequence[Parameter]) -> None:
     """Look at 100 ms of each displayed channel, and fit range, offset, level and time base."""
     shown = numbered(parameters) or scope.displayed()
-    if scope.autoscaling is None:
+    if not scope.autoscaling:
         for channel in range(1, _CHANNELS + 1):
             scope.settings["display", channel] = channel in shown
             most_v = scope.settings["probe", channel] * 40.0
@@ -71,12 +71,12 @@ def _autoscale(scope: Oscilloscope, parameters: Sequence[Parameter]) -> None:
         scope.settings |= {("span", 0): 0.1, ("position", 0): 0.0, ("reference", 0): "CENT"}
         scope.settings |= {("timebase_mode", 0): "MAIN", ("trigger_mode", 0): "EDGE"}
         scope.settings |= {("sweep", 0): "AUTO", ("acquire", 0): "NORM", ("mode", 0): "RTIM"}
-        scope.autoscaling = scope.state
+        scope.autoscaling = True
         scope.begin("SING", shown)
     until_s = scope.done_s
     if until_s > scope.clock.now():
         raise NotYet(until_s)
-    was, scope.autoscaling = scope.autoscaling, None
+    scope.autoscaling = False
     period_s = float("nan")
     for channel in reversed(shown):
         found = _fit(scope, channel)
@@ -87,8 +87,7 @@ def _autoscale(scope: Oscilloscope, parameters: Sequence[Parameter]) -> None:
         scope.settings["span", 0] = max(scope.limits.span_s, 4.0 * period_s)
     else:
         scope.settings["span", 0] = 1e-3
-    if was == "RUN":
-        scope.begin("RUN", shown)
+    scope.begin("RUN", shown)
 
 
 def _fit(scope: Oscilloscope, channel: int) -> Figures:
