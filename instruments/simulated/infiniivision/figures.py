@@ -13,6 +13,8 @@ from instruments.simulated.infiniivision.trigger import Crossings
 _BINS = 128
 # A level is flat if so many times the even share of samples lies in its bin.
 _FLAT = 4.0
+# Base and top lie in this part of the range from either end.
+_OUTER = 0.4
 _LOWER, _MIDDLE, _UPPER = 0.1, 0.5, 0.9
 # Of the amplitude, so that noise on an edge is no edge.
 _HYSTERESIS = 0.15
@@ -40,9 +42,10 @@ class Figures:
         if low_v == high_v:
             return low_v, high_v
         counts, bounds = np.histogram(self.level_v, _BINS)
-        centers, half = (bounds[1:] + bounds[:-1]) / 2, _BINS // 2
+        centers, outer = (bounds[1:] + bounds[:-1]) / 2, int(_OUTER * _BINS)
         enough = _FLAT * self.level_v.size / _BINS
-        below, above = int(np.argmax(counts[:half])), half + int(np.argmax(counts[half:]))
+        below = int(np.argmax(counts[:outer]))
+        above = _BINS - outer + int(np.argmax(counts[-outer:]))
         base_v = float(centers[below]) if counts[below] > enough else low_v
         return base_v, float(centers[above]) if counts[above] > enough else high_v
 
@@ -86,9 +89,11 @@ class Figures:
         early, late = (_LOWER, _UPPER) if is_rising else (_UPPER, _LOWER)
         ends = self._passes(late, sign)
         begins = self._passes(early, sign)
-        if not ends.size or not (before := begins[begins < ends[0]]).size:
+        # The record may begin within an edge.
+        ends = ends[ends > begins[0]] if begins.size else begins
+        if not ends.size:
             return nan
-        return float(ends[0] - before[-1])
+        return float(ends[0] - begins[begins < ends[0]][-1])
 
     def whole_cycles(self) -> FloatArray:
         """Samples within whole periods; all of them if there is no period."""

@@ -171,7 +171,8 @@ class Oscilloscope(ScpiInstrument):
         if acquisition.setup.is_auto:
             known_s = acquisition.armed_s + AUTO_WAIT_S
         if self._trigger_channel():
-            step_s = np.clip(acquisition.setup.span_s / 4, _LOOK_SHORTEST_S, _LOOK_LONGEST_S)
+            waited_s = now_s - acquisition.start_s
+            step_s = np.clip(waited_s / 4, _LOOK_SHORTEST_S, _LOOK_LONGEST_S)
             known_s = min(known_s, now_s + float(step_s))
         return known_s if known_s > now_s else now_s + _LOOK_SHORTEST_S
 

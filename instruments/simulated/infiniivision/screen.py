@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from instruments.simulated.infiniivision.channels import numbered
 from instruments.simulated.infiniivision.figures import Figures
 from instruments.simulated.message import Parameter, ScpiError
@@ -95,7 +97,8 @@ def _fit(scope: Oscilloscope, channel: int) -> Figures:
     points = min(record.setup.depth, 50_000)
     vertical = record.setup.vertical[channel]
     found = Figures(record.time_s(points), record.volts(channel, points), vertical.range_v / 256)
-    low_v, high_v = float(found.level_v.min()), float(found.level_v.max())
+    # Noise at the widest range is no signal.
+    low_v, high_v = (float(v) for v in np.percentile(found.level_v, (1, 99)))
     probe = scope.settings["probe", channel]
     range_v = min(max(1.6 * (high_v - low_v), 8e-3 * probe), 40.0 * probe)
     middle_v = (low_v + high_v) / 2

@@ -21,7 +21,9 @@ AUTO_WAIT_S = 0.05
 _HYSTERESIS, _NOISE_REJECTING = 0.03, 0.1
 _REJECT_HZ, _AC_HZ = 50e3, 10.0
 # Points of one look: longer stretches than this many samples are searched more coarsely.
-_MOST_POINTS = 1 << 18
+_MOST_POINTS = 1 << 16
+# An edge between coarse points is looked at more closely; so many of them in one look.
+_FINE_POINTS, _MOST_REFINED = 513, 100
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,13 @@ class Crossings:
 
     def find(self, time_s: FloatArray, value: FloatArray) -> FloatArray:
         """Return the times of the crossings in the next stretch (n,)."""
+        if (is_low := value.max() < self._low) or value.min() >= self._level:
+            # Nearly always nothing happens, except perhaps at the first sample.
+            time_s, value = time_s[[0, -1]], value[[0, -1]]
+            is_same = self._state == (-1 if is_low else 1)
+            if is_same:
+                self._last = (float(time_s[-1]), float(value[-1]))
+                return np.empty(0)
         if self._last is not None:
             time_s, value = np.r_[self._last[0], time_s], np.r_[self._last[1], value]
         state = np.where(value >= self._level, 1, np.where(value < self._low, -1, 0))
@@ -162,12 +171,27 @@ class Trigger:
             level_v = each.run(time_s, level_v)
         rising = self._rising.find(time_s, level_v)
         falling = self._falling.find(time_s, -level_v)
+        if length_s / points > self._step_s and not self._filters:
+            rising = self._refined(rising, 1.0, length_s / points)
+            falling = self._refined(falling, -1.0, length_s / points)
         if self._condition.shortest_s is not None:
             self._events += self._pulses(rising, falling)
         else:
             wanted = {"POS": [rising], "NEG": [falling]}
             both = np.concatenate(wanted.get(self._condition.slope, [rising, falling]))
             self._events += np.sort(both).tolist()
+
+    def _refined(self, edge_s: FloatArray, sign: float, step_s: float) -> FloatArray:
+        """Return edges that were found between points that lie a step apart, more exactly."""
+        assert self._look is not None  # there were points
+        level_v, found_s = sign * self._condition.level_v, edge_s.copy()
+        for place, at_s in enumerate(edge_s[:_MOST_REFINED]):
+            fine_s = at_s + np.linspace(-step_s, step_s, _FINE_POINTS)
+            fine_s = np.minimum(fine_s, self._searched_s)
+            exact_s = Crossings(level_v, 0.0).find(fine_s, sign * self._look(fine_s))
+            if exact_s.size:
+                found_s[place] = exact_s[0]
+        return found_s
 
     def _pulses(self, rising: FloatArray, falling: FloatArray) -> list[float]:
         """Return the ends of the pulses that are as long as wanted."""
