@@ -293,11 +293,14 @@ class InfiniiVision:
         return channel, origin_s, interval_s
 
     def _wait_until(self, is_done: Callable[[], bool], expected_s: float, failure: str) -> None:
-        deadline_s = self._clock.now() + expected_s + _PATIENCE_S
+        began_s = self._clock.now()
+        deadline_s = began_s + expected_s + _PATIENCE_S
         while not is_done():
             if self._clock.now() > deadline_s:
                 raise InstrumentError(
                     f"{self.driver.resource} {failure} within {expected_s + _PATIENCE_S:g} s: "
                     "is the trigger wired, and the pre-trigger time not longer than the wait?"
                 )
-            self._clock.sleep(max(_SHORTEST_POLL_S, expected_s / 20))
+            # The longer it takes, the less a late look matters.
+            waited_s = self._clock.now() - began_s
+            self._clock.sleep(max(_SHORTEST_POLL_S, expected_s / 20, waited_s / 10))
