@@ -1,4 +1,4 @@
-"""Keysight InfiniiVision DSOX/MSOX 3000 and 4000 oscilloscopes as a digitizer.
+"""Keysight DSOX and MSOX 3000 and 4000 oscilloscopes as a digitizer.
 
 Waits follow the programmer's guide: ``:SINGle``, then ``:AER?`` until the trigger is armed, then
 ``:OPERegister:CONDition?`` until the run bit falls. (``:DIGitize`` would block the link until the
@@ -8,173 +8,44 @@ record is complete, and with it the trigger of anything on the same controller.)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pymeasure.instruments import Channel as InstrumentChannel
-from pymeasure.instruments import Instrument
-from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from instruments.clock import SystemClock
-from instruments.link import LinkedInstrument
+from instruments.infiniivision_driver import RECORD_POINTS, InfiniiVisionDriver
 from instruments.roles import Clock
 from labbench.errors import InstrumentError
 from labbench.trace import Channel, Trace
 
-# Record lengths that the instrument takes.
-RECORD_POINTS = (
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-)  # fmt: skip
 # Words that mean "at the end of the range or beyond".
 CLIPPED_LOW, CLIPPED_HIGH = 0x0001, 0xFFFF
 # The sync output of a generator is TTL.
 _SYNC_LEVEL_V = 1.0
-_RUN_BIT = 8
+# Samples must lie so far apart for 12 bits in high resolution.
+_HIGH_RESOLUTION_S = 1.1e-7
 _PATIENCE_S = 2.0
 _SHORTEST_POLL_S = 1e-3
-_SWITCH = {True: 1, False: 0}
 
 
-class ScopeChannel(InstrumentChannel):
-    """One analog input."""
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """One record of several.
 
-    range_v = InstrumentChannel.control(
-        ":CHAN{ch}:RANG?",
-        ":CHAN{ch}:RANG %.9g",
-        """Control the full scale in volt (float strictly from 8e-3 to 400, less without probe).""",
-        validator=strict_range,
-        values=[8e-3, 400.0],
-        check_set_errors=True,
-    )
-    offset_v = InstrumentChannel.control(
-        ":CHAN{ch}:OFFS?",
-        ":CHAN{ch}:OFFS %.9g",
-        """Control the voltage at the middle of the range in volt (float from -400 to 400).""",
-        validator=strict_range,
-        values=[-400.0, 400.0],
-        check_set_errors=True,
-    )
-    is_displayed = InstrumentChannel.control(
-        ":CHAN{ch}:DISP?",
-        ":CHAN{ch}:DISP %d",
-        """Control whether the channel is on and recorded (bool).""",
-        validator=strict_discrete_set,
-        values=_SWITCH,
-        map_values=True,
-        check_set_errors=True,
-    )
-    coupling = InstrumentChannel.control(
-        ":CHAN{ch}:COUP?",
-        ":CHAN{ch}:COUP %s",
-        """Control the input coupling (str, strictly 'AC' or 'DC').""",
-        validator=strict_discrete_set,
-        values=["AC", "DC"],
-        check_set_errors=True,
-    )
+    Attributes
+    ----------
+    time_s : float
+        Of its trigger, after that of the first segment.
+    trace : Trace
+    """
 
-
-class InfiniiVisionDriver(LinkedInstrument):
-    """The instrument's settings and its record."""
-
-    channels = Instrument.MultiChannelCreator(ScopeChannel, [1, 2, 3, 4])
-
-    timebase_range_s = Instrument.control(
-        ":TIM:RANG?",
-        ":TIM:RANG %.9g",
-        """Control the length of the record in s (float strictly from 1e-8 to 500).""",
-        validator=strict_range,
-        values=[1e-8, 500.0],
-        check_set_errors=True,
-    )
-    timebase_position_s = Instrument.control(
-        ":TIM:POS?",
-        ":TIM:POS %.9g",
-        """Control the time of the reference mark after the trigger in s
-        (float strictly from -500 to 500).""",
-        validator=strict_range,
-        values=[-500.0, 500.0],
-        check_set_errors=True,
-    )
-    timebase_reference = Instrument.control(
-        ":TIM:REF?",
-        ":TIM:REF %s",
-        """Control where the reference mark stands (str, strictly 'LEFT', 'CENT' or 'RIGH').""",
-        validator=strict_discrete_set,
-        values=["LEFT", "CENT", "RIGH"],
-        check_set_errors=True,
-    )
-    trigger_source = Instrument.control(
-        ":TRIG:EDGE:SOUR?",
-        ":TRIG:EDGE:SOUR %s",
-        """Control what triggers (str, strictly 'EXT' or 'CHAN1' to 'CHAN4').""",
-        validator=strict_discrete_set,
-        values=["EXT", "CHAN1", "CHAN2", "CHAN3", "CHAN4"],
-        check_set_errors=True,
-    )
-    trigger_level_v = Instrument.control(
-        ":TRIG:EDGE:LEV?",
-        ":TRIG:EDGE:LEV %.9g",
-        """Control the trigger level in volt (float strictly from -8 to 8).""",
-        validator=strict_range,
-        values=[-8.0, 8.0],
-        check_set_errors=True,
-    )
-    trigger_sweep = Instrument.control(
-        ":TRIG:SWE?",
-        ":TRIG:SWE %s",
-        """Control whether the scope triggers itself (str, strictly 'AUTO' or 'NORM').""",
-        validator=strict_discrete_set,
-        values=["AUTO", "NORM"],
-        check_set_errors=True,
-    )
-    acquire_type = Instrument.control(
-        ":ACQ:TYPE?",
-        ":ACQ:TYPE %s",
-        """Control the acquisition (str, strictly 'NORM', 8 bits, or 'HRES', 12 bits).""",
-        validator=strict_discrete_set,
-        values=["NORM", "HRES"],
-        check_set_errors=True,
-    )
-    record_points = Instrument.control(
-        ":WAV:POIN?",
-        ":WAV:POIN %d",
-        """Control the number of points of a record (int, strictly one of RECORD_POINTS).""",
-        validator=strict_discrete_set,
-        values=RECORD_POINTS,
-        cast=int,
-        check_set_errors=True,
-    )
-    waveform_source = Instrument.control(
-        ":WAV:SOUR?",
-        ":WAV:SOUR %s",
-        """Control the channel that is read (str, strictly 'CHAN1' to 'CHAN4').""",
-        validator=strict_discrete_set,
-        values=["CHAN1", "CHAN2", "CHAN3", "CHAN4"],
-    )
-    preamble = Instrument.measurement(
-        ":WAV:PRE?",
-        """Get format, type, points, count, and increment, origin, reference in x and in y
-        (list of 10 float).""",
-    )
-    is_armed = Instrument.measurement(
-        ":AER?",
-        """Get whether the trigger was armed since this was last read (bool).""",
-        get_process=lambda value: bool(int(value)),
-    )
-    is_running = Instrument.measurement(
-        ":OPER:COND?",
-        """Get whether the acquisition is still running (bool).""",
-        get_process=lambda value: bool(int(value) & _RUN_BIT),
-    )
-
-    def read_words(self) -> np.ndarray:
-        """Read the record of the source channel, (n,) unsigned 16-bit words."""
-        self.write(":WAV:DATA?")
-        return np.frombuffer(self.read_block(), "<u2")
+    time_s: float
+    trace: Trace
 
 
 class InfiniiVision:
-    """A DSOX or MSOX of the 3000 or 4000 series as a Digitizer, triggered at EXT TRIG IN.
+    """A DSOX or MSOX 3000 or 4000 as a Digitizer, triggered at EXT TRIG IN by default.
 
     The role's `read` is not pymeasure's, so the driver is held, not inherited.
 
@@ -207,11 +78,24 @@ class InfiniiVision:
         self._clock = clock or SystemClock()
         self._request: tuple[Any, ...] | None = None
         self._duration_s = 0.0
+        self._trigger = ("EXT", _SYNC_LEVEL_V, "POS")
 
     @property
     def identity(self) -> str:
         """Get the answer to ``*IDN?`` (str)."""
         return self.driver.identity
+
+    def trigger_on(self, source: str, level_v: float, slope: str = "POS") -> None:
+        """Choose what triggers from the next arming on.
+
+        Parameters
+        ----------
+        source : str
+            "EXT", or "CHAN1" to "CHAN4".
+        level_v : float
+        slope : {"POS", "NEG", "EITH"}
+        """
+        self._trigger = (source, level_v, slope)
 
     def arm(
         self,
@@ -230,11 +114,68 @@ class InfiniiVision:
         InstrumentError
             If the record does not fit, or the trigger does not arm.
         """
-        request = (duration_s, pre_s, interval_s, tuple(sorted(ranges.items())))
+        self._start(duration_s, pre_s, interval_s, ranges, 1)
+
+    def arm_segments(
+        self,
+        duration_s: float,
+        pre_s: float,
+        interval_s: float,
+        ranges: Mapping[int, tuple[float, float]],
+        count: int,
+    ) -> None:
+        """Wait for some triggers (2 to 1000), each with a record as in `arm`.
+
+        Raises
+        ------
+        InstrumentError
+            If the records do not fit, or the trigger does not arm.
+        """
+        self._start(duration_s, pre_s, interval_s, ranges, count)
+
+    def read_segments(self, burst_s: float) -> list[Segment]:
+        """Wait for all segments and return them.
+
+        Parameters
+        ----------
+        burst_s : float
+            From the first trigger to the last one, at most.
+
+        Raises
+        ------
+        InstrumentError
+            If there were too few triggers, or the record is not segmented.
+        """
+        if self._request is None or self._request[-1] < 2:
+            raise InstrumentError(
+                f"{self.driver.resource} has no segments: arm_segments comes before reading them."
+            )
+        driver, count = self.driver, self._request[-1]
+        expected_s = burst_s + self._duration_s
+        self._wait_until(
+            lambda: not driver.is_running, expected_s, f"had less than {count} triggers"
+        )
+        segments = []
+        for index in range(1, driver.segments_acquired + 1):
+            driver.segment_index = index
+            segments.append(Segment(driver.time_tag_s, self._read_trace()))
+        return segments
+
+    def _start(
+        self,
+        duration_s: float,
+        pre_s: float,
+        interval_s: float,
+        ranges: Mapping[int, tuple[float, float]],
+        count: int,
+    ) -> None:
+        wanted = tuple(sorted(ranges.items()))
+        request = (duration_s, pre_s, interval_s, self._trigger, wanted, count)
         if request != self._request:
             self._request = None
             try:
                 self._configure(duration_s, pre_s, interval_s, ranges)
+                self._configure_segments(count)
             except ValueError as error:  # of a validator
                 raise InstrumentError(
                     f"{self.driver.resource} cannot be set so: {error}"
@@ -258,11 +199,7 @@ class InfiniiVision:
         if self._request is None:
             raise InstrumentError(f"{self.driver.resource} has no record: arm it before reading.")
         self._wait_until(lambda: not self.driver.is_running, self._duration_s, "was not triggered")
-        channels = {}
-        start_s, interval_s = 0.0, 1.0
-        for number, _ in self._request[-1]:
-            channels[str(number)], start_s, interval_s = self._read_channel(number)
-        return Trace(channels, start_s=start_s, interval_s=interval_s)
+        return self._read_trace()
 
     def safe(self) -> None:
         """Stop waiting for triggers."""
@@ -307,12 +244,32 @@ class InfiniiVision:
         driver.timebase_range_s = duration_s
         driver.timebase_position_s = duration_s / 2 - pre_s
         driver.trigger_sweep = "NORM"
-        driver.trigger_source = "EXT"
-        driver.trigger_level_v = _SYNC_LEVEL_V
-        driver.acquire_type = "HRES"
-        driver.write(":TRIG:MODE EDGE;:TRIG:EDGE:SLOP POS")
-        driver.write(":WAV:FORM WORD;BYT LSBF;UNS 1;POIN:MODE RAW")
+        driver.write(":TRIG:MODE EDGE")
+        driver.trigger_source, driver.trigger_level_v, driver.trigger_slope = self._trigger
+        driver.acquire_type = "HRES" if duration_s / points >= _HIGH_RESOLUTION_S else "NORM"
+        driver.write(":WAV:FORM WORD;BYT LSBF;UNS 1")
+        driver.points_mode = "RAW"
         driver.record_points = points
+
+    def _configure_segments(self, count: int) -> None:
+        self.driver.acquire_mode = "RTIM" if count == 1 else "SEGM"
+        if count > 1:
+            self.driver.segment_count = count
+
+    def _read_trace(self) -> Trace:
+        assert self._request is not None  # whoever reads has armed
+        channels = {}
+        start_s, interval_s = 0.0, 1.0
+        for number, _ in self._request[-2]:
+            channels[str(number)], start_s, interval_s = self._read_channel(number)
+        asked_s = self._request[2]
+        if interval_s > asked_s * (1 + 1e-6):
+            raise InstrumentError(
+                f"{self.driver.resource} has sampled every {interval_s:g} s instead of {asked_s:g} "
+                "s: its memory is too small, record fewer channels or segments or for a shorter "
+                "time."
+            )
+        return Trace(channels, start_s=start_s, interval_s=interval_s)
 
     def _read_channel(self, number: int) -> tuple[Channel, float, float]:
         self.driver.waveform_source = f"CHAN{number}"
@@ -336,11 +293,14 @@ class InfiniiVision:
         return channel, origin_s, interval_s
 
     def _wait_until(self, is_done: Callable[[], bool], expected_s: float, failure: str) -> None:
-        deadline_s = self._clock.now() + expected_s + _PATIENCE_S
+        began_s = self._clock.now()
+        deadline_s = began_s + expected_s + _PATIENCE_S
         while not is_done():
             if self._clock.now() > deadline_s:
                 raise InstrumentError(
                     f"{self.driver.resource} {failure} within {expected_s + _PATIENCE_S:g} s: "
                     "is the trigger wired, and the pre-trigger time not longer than the wait?"
                 )
-            self._clock.sleep(max(_SHORTEST_POLL_S, expected_s / 20))
+            # The longer it takes, the less a late look matters.
+            waited_s = self._clock.now() - began_s
+            self._clock.sleep(max(_SHORTEST_POLL_S, expected_s / 20, waited_s / 10))

@@ -120,6 +120,7 @@ MODELS: dict[str, tuple[type[Instrument], str]] = {
     "33512B": (Generator, "Agilent Technologies,33512B,{serial},5.03-3.15-2.00-58-00"),
     "33622A": (Generator, "Keysight Technologies,33622A,{serial},A.02.03-3.15-03-64-02"),
     "DSOX3024T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 3024T,{serial},07.50.2021102830"),
+    "MSOX3104T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,MSO-X 3104T,{serial},07.50.2021102830"),
     "DSOX4024A": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 4024A,{serial},07.50.2021102830"),
     "2400": (SourceMeter, "KEITHLEY INSTRUMENTS INC.,MODEL 2400,{serial},C34 Sep 21 2016"),
     "2636B": (SourceMeter2636B, "Keithley Instruments Inc., Model 2636B, {serial}, 3.2.2"),

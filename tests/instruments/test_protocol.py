@@ -64,6 +64,13 @@ def test_generator_uploads_big_endian_codes() -> None:
         ("trigger_sweep", "NORM", ":TRIG:SWE NORM", ":TRIG:SWE?", "NORM"),
         ("acquire_type", "HRES", ":ACQ:TYPE HRES", ":ACQ:TYPE?", "HRES"),
         ("record_points", 5000, ":WAV:POIN 5000", ":WAV:POIN?", "5000"),
+        ("record_points", 4000000, ":WAV:POIN 4000000", ":WAV:POIN?", "+4000000"),
+        ("points_mode", "RAW", ":WAV:POIN:MODE RAW", ":WAV:POIN:MODE?", "RAW"),
+        ("trigger_slope", "NEG", ":TRIG:EDGE:SLOP NEG", ":TRIG:EDGE:SLOP?", "NEG"),
+        ("trigger_holdoff_s", 1e-6, ":TRIG:HOLD 1e-06", ":TRIG:HOLD?", "+1.0E-06"),
+        ("acquire_mode", "SEGM", ":ACQ:MODE SEGM", ":ACQ:MODE?", "SEGM"),
+        ("segment_count", 25, ":ACQ:SEGM:COUN 25", ":ACQ:SEGM:COUN?", "25"),
+        ("segment_index", 3, ":ACQ:SEGM:IND 3", ":ACQ:SEGM:IND?", "+3"),
     ],
 )
 def test_scope(name: str, value: Any, command: str, query: str, answer: str) -> None:
@@ -79,6 +86,9 @@ def test_scope(name: str, value: Any, command: str, query: str, answer: str) -> 
         ("offset_v", 0.25, ":CHAN3:OFFS 0.25", ":CHAN3:OFFS?", "+2.5E-01"),
         ("is_displayed", True, ":CHAN3:DISP 1", ":CHAN3:DISP?", "1"),
         ("coupling", "DC", ":CHAN3:COUP DC", ":CHAN3:COUP?", "DC"),
+        ("is_bandwidth_limited", True, ":CHAN3:BWL 1", ":CHAN3:BWL?", "1"),
+        ("impedance_ohm", 50, ":CHAN3:IMP FIFT", ":CHAN3:IMP?", "FIFT"),
+        ("probe_attenuation", 10.0, ":CHAN3:PROB 10", ":CHAN3:PROB?", "+1.0E+01"),
     ],
 )
 def test_scope_channel(name: str, value: Any, command: str, query: str, answer: str) -> None:
@@ -102,6 +112,20 @@ def test_scope_record() -> None:
     assert (start_s, interval_s) == (-5e-4, 1e-6)
     assert channel.values[1] == pytest.approx(0.25)
     assert channel.is_censored.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "answer", "value"),
+    [
+        ("segments_acquired", ":WAV:SEGM:COUN?", "+12", 12),
+        ("time_tag_s", ":WAV:SEGM:TTAG?", "+1.5E-03", 1.5e-3),
+        ("acquired_points", ":ACQ:POIN?", "+2000000", 2_000_000),
+        ("sample_rate_hz", ":ACQ:SRAT?", "+2.5E+09", 2.5e9),
+    ],
+)
+def test_scope_state(name: str, query: str, answer: str, value: Any) -> None:
+    with expected_protocol(InfiniiVisionDriver, [(query, answer)]) as driver:
+        assert getattr(driver, name) == value
 
 
 def test_source_meter_settings() -> None:
