@@ -20,7 +20,7 @@ from instruments.keithley2600_channel import (
     SourceMeterChannel,
 )
 from instruments.link import LinkedInstrument
-from instruments.roles import Clock, Reading
+from instruments.roles import Clock, ComplianceCheck, Reading
 from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusError
 
 # Above this voltage the instrument gives a tenth of an ampere.
@@ -191,7 +191,7 @@ class Keithley2600:
         """Get whether the output is on (bool)."""
         return bool(self.smu.output == "on")
 
-    def source_voltage(self, level_v: float, compliance_a: float) -> None:
+    def source_voltage(self, level_v: float, compliance_a: float) -> ComplianceCheck:
         """Set a voltage, limit the current and switch the output on.
 
         Raises
@@ -212,9 +212,10 @@ class Keithley2600:
         self._limit_a = compliance_a
         # The limit first: the level must never be out without it.
         smu.limit_current = compliance_a
-        self._verify_limit()
+        found_a = self._verify_limit(compliance_a)
         smu.source_voltage = level_v
         smu.output = "on"
+        return ComplianceCheck("A", compliance_a, f"{compliance_a:.9e}", found_a)
 
     def measure(self) -> Reading:
         """Measure voltage and current once; an overflow reads as infinite.
@@ -225,7 +226,8 @@ class Keithley2600:
             If the limit is not what it was set to; the output is off then.
         """
         reading = self.smu.measure()
-        self._verify_limit()
+        if self._limit_a is not None:
+            self._verify_limit(self._limit_a)
         return reading
 
     def safe(self) -> None:
@@ -255,13 +257,12 @@ class Keithley2600:
             )
         driver.check_errors()
 
-    def _verify_limit(self) -> None:
-        if self._limit_a is None:
-            return
-        found_a = self.smu.limit_current
-        if not isclose(found_a, self._limit_a, rel_tol=_LIMIT_TOLERANCE):
+    def _verify_limit(self, limit_a: float) -> float:
+        found_a = float(self.smu.limit_current)
+        if not isclose(found_a, limit_a, rel_tol=_LIMIT_TOLERANCE):
             self.safe()
             raise ReadbackError(
                 f"{self.driver.resource} has a current limit of {found_a:g} A at smu{self.smu.id} "
-                f"instead of {self._limit_a:g} A; its output is off."
+                f"instead of {limit_a:g} A; its output is off."
             )
+        return found_a

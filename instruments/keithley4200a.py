@@ -15,7 +15,7 @@ from pymeasure.instruments.keithley import Keithley4200 as StockKeithley4200
 from pymeasure.instruments.keithley.keithley4200 import SMU
 
 from instruments.link import LinkedMixin
-from instruments.roles import Clock, Reading
+from instruments.roles import Clock, ComplianceCheck, Reading
 from labbench.errors import InstrumentError, ReadbackError, StimulusError
 
 MAX_VOLTAGE_V, MAX_CURRENT_A = 210.0, 0.105
@@ -223,7 +223,7 @@ class Keithley4200A:
         """Get whether the output was last acknowledged as on: KXCI cannot be asked (bool)."""
         return self._limit_a is not None
 
-    def source_voltage(self, level_v: float, compliance_a: float) -> None:
+    def source_voltage(self, level_v: float, compliance_a: float) -> ComplianceCheck:
         """Set a voltage with its limit, in one command, which switches the output on.
 
         Raises
@@ -244,6 +244,8 @@ class Keithley4200A:
         self._limit_a = compliance_a
         self._smu.voltage_setpoint = (0, level_v, compliance_a)
         self._verify_limit(self._smu.read_current()[1])
+        # KXCI has no question for a limit.
+        return ComplianceCheck("A", compliance_a, f"{compliance_a:.9g}", None)
 
     def measure(self) -> Reading:
         """Measure voltage and current once; an overflow reads as infinite.

@@ -48,8 +48,8 @@ class ComplianceCheck:
     requested : float
     sent : str
         The number as the instrument was given it.
-    read_back : float
-        What the instrument said afterwards.
+    read_back : float or None
+        What the instrument said afterwards; None where it cannot be asked.
     in_compliance : bool or None
         Whether the limit was seen to act; None before anything was measured.
     """
@@ -57,7 +57,7 @@ class ComplianceCheck:
     unit: str
     requested: float
     sent: str
-    read_back: float
+    read_back: float | None
     in_compliance: bool | None = None
 
 

@@ -134,7 +134,7 @@ class ComplianceRecord:
     unit: str
     requested: float
     sent: str
-    read_back: float
+    read_back: float | None
     in_compliance: bool | None
     taken_at: datetime
 

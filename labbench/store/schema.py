@@ -118,7 +118,7 @@ compliance_check = _table(
     text("unit"),
     real("requested"),
     text("sent"),
-    real("read_back"),
+    real("read_back", nullable=True),
     *flag("in_compliance", nullable=True),
     moment("taken_at"),
 )

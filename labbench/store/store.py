@@ -162,7 +162,7 @@ class Store(Reader):
         unit: str,
         requested: float,
         sent: str,
-        read_back: float,
+        read_back: float | None,
         in_compliance: bool | None,
     ) -> int:
         """Note what became of a compliance during a run.
@@ -177,8 +177,8 @@ class Store(Reader):
         requested : float
         sent : str
             The number as the instrument was given it.
-        read_back : float
-            What it said afterwards.
+        read_back : float or None
+            What it said afterwards; None where it cannot be asked.
         in_compliance : bool or None
             Whether the limit was seen to act; None where nothing was measured.
         """

@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("unit", sa.Text(), nullable=False),
         sa.Column("requested", sa.Double(), nullable=False),
         sa.Column("sent", sa.Text(), nullable=False),
-        sa.Column("read_back", sa.Double(), nullable=False),
+        sa.Column("read_back", sa.Double(), nullable=True),
         sa.Column("in_compliance", sa.Boolean(), nullable=True),
         sa.Column("taken_at", sa.Text(), nullable=False),
         sa.CheckConstraint(
