@@ -145,6 +145,10 @@ class Keithley4200ADriver(LinkedMixin, _Stock):
             raise InstrumentError(f"{self.resource} reports {answer!r} after {command!r}.")
         return []
 
+    def forget_errors(self) -> None:
+        """Forget the last error."""
+        self.tell(":ERROR:LAST:CLEAR")
+
     def tell(self, command: str) -> None:
         """Send a command and read its acknowledgement."""
         self.write(command)

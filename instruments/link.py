@@ -69,11 +69,12 @@ class LinkedMixin(SCPIMixin):
         self.resource = str(getattr(adapter, "resource_name", None) or adapter)
         self._command = "open"
         self._identity: str | None = None
-        self._is_astray = False
+        self._is_astray = self._is_raw = False
         with link(self.resource, self._command):
             super().__init__(adapter, name, **kwargs)
         if isinstance(adapter, (str, int)):
             finalize(self, _disconnect, self.adapter)
+            self._is_raw = self.adapter.connection.read_termination is None
             self._identity = self.identity.strip()
 
     @contextmanager
@@ -89,7 +90,7 @@ class LinkedMixin(SCPIMixin):
         """Get ready to send a command."""
         if self._is_astray:
             self.resynchronise()
-            super().write("*CLS")  # what the failure left in the queue is no fault of what follows
+            self.forget_errors()  # what the failure left behind is no fault of what follows
         self._command = command
 
     def resynchronise(self) -> None:
@@ -121,6 +122,10 @@ class LinkedMixin(SCPIMixin):
             f"{self.resource} is lost: it was {self._identity}, and does not answer '*IDN?' any "
             f"more, even on a link opened anew ({failure}) Switch its outputs off by hand."
         ) from failure
+
+    def forget_errors(self) -> None:
+        """Empty the instrument's error queue unread."""
+        super().write("*CLS")
 
     def _clear(self) -> None:
         # Not every interface can clear; a link that is really broken shows in what follows.
@@ -167,7 +172,14 @@ class LinkedMixin(SCPIMixin):
     def read(self, **kwargs: Any) -> str:
         """Read an answer."""
         with self._linked():
-            return str(super().read(**kwargs))
+            return self._whole(str(super().read(**kwargs)))
+
+    def _whole(self, answer: str) -> str:
+        """Refuse an answer without its end: half a number is a number, too."""
+        # Without a termination VISA hands on the newline that every answer ends with.
+        if self._is_raw and not answer.endswith("\n"):
+            raise ValueError(f"the answer was cut short, {answer!r}.")
+        return answer
 
     def read_bytes(self, count: int, **kwargs: Any) -> bytes:
         """Read part of a binary answer."""

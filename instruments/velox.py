@@ -11,7 +11,7 @@ from typing import Any
 from pymeasure.instruments import Instrument
 from pymeasure.instruments.formfactor import Velox as StockVelox
 
-from instruments.link import LinkedMixin, link
+from instruments.link import LinkedMixin
 from instruments.roles import Clock
 from labbench.errors import InstrumentError, LinkError, ReadbackError
 
@@ -49,8 +49,8 @@ class VeloxDriver(LinkedMixin, StockVelox):
         """
         self.error_code, self.error_message = 0, ""
         self.wafermap.end_reached = False
-        with link(self.resource, self._command):
-            answer = str(Instrument.read(self, **kwargs)).strip()
+        with self._linked():
+            answer = self._whole(str(Instrument.read(self, **kwargs))).strip()
         code, separator, text = answer.partition(":")
         if not separator:
             return answer
@@ -62,6 +62,9 @@ class VeloxDriver(LinkedMixin, StockVelox):
         if int(code) not in (0, END_OF_WAFER):
             raise InstrumentError(f"{self.resource} reports {answer} after {self._command!r}.")
         return text.strip()
+
+    def forget_errors(self) -> None:
+        """Forget nothing: the prober reports errors in its answers, and keeps none."""
 
     def check_errors(self) -> list[Any]:
         """Read the answer to what was set."""

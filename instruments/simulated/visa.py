@@ -127,6 +127,14 @@ class Session:
             return data, StatusCode.success
         return data, StatusCode.success_max_count_read
 
+    def has_come(self, count: int) -> bool:
+        """Whether a read of so many bytes can end: with a stream, at its end character or count."""
+        if self.has_end:
+            return self.port.is_talking
+        self._read_ahead()
+        end = self.termination
+        return len(self.stream) >= count or (end in self.stream if end else bool(self.stream))
+
     def clear(self) -> None:
         """Forget what was written and read ahead; interfaces that can, clear the device."""
         self.partial = self.stream = b""
@@ -231,7 +239,8 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
     def read(self, session: Any, count: int) -> tuple[bytes, StatusCode]:
         """Read up to the end of the answer, a termination character or some number of bytes."""
         opened = self._unlocked(session)
-        if not self._has_answer(session, opened) and not self._wait_for_answer(session, opened):
+        has_come = self._has_answer(session, opened, count)
+        if not has_come and not self._wait_for_answer(session, opened, count):
             return b"", self._done(session, StatusCode.error_timeout)
         with self._bench.lock:
             data, status = opened.read(count)
@@ -360,18 +369,18 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
 
     # Waiting, and what goes wrong.
 
-    def _has_answer(self, session: Any, opened: Session) -> bool:
+    def _has_answer(self, session: Any, opened: Session, count: int) -> bool:
         with self._bench.lock:
             self._check_link(session, opened)
-            return bool(opened.stream) or opened.port.is_talking
+            return opened.has_come(count)
 
-    def _wait_for_answer(self, session: Any, opened: Session) -> bool:
+    def _wait_for_answer(self, session: Any, opened: Session, count: int) -> bool:
         is_expected = opened.port.is_expected
 
         def has_come() -> bool:
             nonlocal is_expected
             is_expected = is_expected or opened.port.is_expected
-            return self._has_answer(session, opened)
+            return self._has_answer(session, opened, count)
 
         # An answer that is known to come is waited for exactly; what others do may bring one too.
         if self._wait(opened.timeout_s, lambda: opened.port.next_answer_s, has_come):

@@ -3,15 +3,21 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pyvisa
 
+from instruments.infiniivision import InfiniiVision
 from instruments.keithley2400 import Keithley2400
+from instruments.keithley2600 import Keithley2600
+from instruments.keithley4200a import Keithley4200A
 from instruments.keysight33500 import Keysight33500, Keysight33500Driver
-from instruments.simulated.bench import SimulatedBench, bench_of, read_bench
+from instruments.simulated.bench import SimulatedBench, bench_of, canonical, read_bench
 from instruments.simulated.faults import Fault
 from instruments.simulated.serve import BenchServer
+from instruments.velox import Velox
 from labbench.errors import InstrumentError, LinkError
 
 from .conftest import AWG, SMU
@@ -106,3 +112,50 @@ def test_who_does_not_say_who_it_is_is_not_opened() -> None:
         bench_of(manager).ports[AWG].add_fault(Fault(kind="mute", times=0))
         with pytest.raises(LinkError, match="IDN"):
             Keysight33500(AWG, visa_library=manager.visalib)
+
+
+EVERY = """
+visa = "@labbench"
+[simulated.wafer]
+[[simulated.instruments]]
+address = "TCPIP0::meter::inst0::INSTR"
+model = "2636B"
+[[simulated.instruments]]
+address = "TCPIP0::frame::1225::SOCKET"
+model = "4200A-SCS"
+[[simulated.instruments]]
+address = "GPIB0::28::INSTR"
+model = "Velox"
+[[simulated.instruments]]
+address = "TCPIP0::scope::hislip0::INSTR"
+model = "DSOX3024T"
+[[simulated.instruments]]
+address = "GPIB0::24::INSTR"
+model = "2400"
+"""
+
+
+@pytest.mark.parametrize("kind", ["mute", "garbage", "drop", "truncate"])
+@pytest.mark.parametrize(
+    ("role", "address", "question"),
+    [
+        (Keithley2600, "TCPIP0::meter::inst0::INSTR", lambda r: r.smu.limit_current),
+        (Keithley4200A, "TCPIP0::frame::1225::SOCKET", lambda r: r.driver.check_errors()),
+        (Velox, "GPIB0::28::INSTR", lambda r: r.driver.dies),
+        (InfiniiVision, "TCPIP0::scope::hislip0::INSTR", lambda r: r.driver.timebase_range_s),
+        (Keithley2400, "GPIB0::24::INSTR", lambda r: r.driver.compliance_current),
+    ],
+)
+def test_every_driver_is_in_step_again(
+    tmp_path: Path, role: Any, address: str, question: Any, kind: str
+) -> None:
+    path = tmp_path / "bench.toml"
+    path.write_text(EVERY)
+    with closing(pyvisa.ResourceManager(f"{path}@labbench")) as manager:
+        bench = bench_of(manager)
+        made = role(address, visa_library=manager.visalib, clock=bench.clock)
+        before = question(made)
+        bench.ports[canonical(address)].add_fault(Fault(kind=kind))
+        with pytest.raises(InstrumentError):
+            question(made)
+        assert question(made) == before
