@@ -111,6 +111,7 @@ class SimulatedEntry(_Entry):
 # Name in the bench file, class, identity with a place for the serial number.
 MODELS: dict[str, tuple[type[Instrument], str]] = {
     "33512B": (Generator, "Agilent Technologies,33512B,{serial},5.03-3.15-2.00-58-00"),
+    "33522B": (Generator, "Agilent Technologies,33522B,{serial},5.03-3.15-2.00-58-00"),
     "33622A": (Generator, "Keysight Technologies,33622A,{serial},A.02.03-3.15-03-64-02"),
     "DSOX3024T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 3024T,{serial},07.50.2021102830"),
     "DSOX4024A": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 4024A,{serial},07.50.2021102830"),
