@@ -52,6 +52,7 @@ class FunctionGenerator(ScpiInstrument):
     """
 
     last_terminal = CHANNELS
+    bus_word = "BUS"
 
     def __init__(
         self,
@@ -287,7 +288,7 @@ class FunctionGenerator(ScpiInstrument):
 
     def _bus_trigger(self, channels: Sequence[int]) -> None:
         now_s = self.clock.now()
-        waiting = [c for c in channels if self.settings["trigger", c] == "BUS"]
+        waiting = [c for c in channels if self.settings["trigger", c] == self.bus_word]
         # All of them: two channels start together.
         if not [c for c in waiting if self.trigger(c, now_s)]:
             raise ScpiError(-211)

@@ -24,7 +24,7 @@ _CONTROLS = {
     word.lower(): word for word in ("once", "onceWaitTrig", "repeat", "repeatInf", "repeatTilTrig")
 }
 _STEP_FIELDS = 5
-_X = np.linspace(0.0, 1.0, 1000, endpoint=False)
+_X = np.linspace(0.0, 1.0, 100, endpoint=False)
 _WIDE = 20 * (_X - 0.5)
 _BUILT_INS = {
     "EXP_RISE": 1 - 2 * np.exp(-5 * _X),

@@ -27,6 +27,7 @@ _ALL_LEVELS = ("amplitude", "offset")
 class LevelledGenerator(FunctionGenerator):
     """A function generator with the settings "amplitude", "offset", "load", "unit", limits."""
 
+    largest_limit_v = 10.0
     largest_load_ohm = 1e4
     least_load_ohm = 1.0
 
@@ -59,8 +60,8 @@ class LevelledGenerator(FunctionGenerator):
         self.remember("amplitude", default_v, n)
         self.remember("offset", 0.0, n)
         self.remember("load", 50.0, n)
-        self.remember("limit_high", self.largest_level_v, n)
-        self.remember("limit_low", -self.largest_level_v, n)
+        self.remember("limit_high", self.largest_limit_v, n)
+        self.remember("limit_low", -self.largest_limit_v, n)
         for words, name in (
             ("[:LEVel][:IMMediate][:AMPLitude]", "amplitude"), ("[:LEVel][:IMMediate]:OFFSet",
             "offset"), ("[:LEVel][:IMMediate]:HIGH", "high"), ("[:LEVel][:IMMediate]:LOW", "low"),
@@ -184,7 +185,7 @@ class LevelledGenerator(FunctionGenerator):
             return low_v + half_v, high_v - half_v, 0.0
         default_v = self._defaults["amplitude", channel] / 2
         if name in ("limit_high", "limit_low"):
-            most = self.largest_level_v
+            most = self.largest_limit_v
             return -most, most, most if name == "limit_high" else -most
         if name == "high":
             return low_v + least_v, high_v, default_v
@@ -237,7 +238,7 @@ class LevelledGenerator(FunctionGenerator):
         self.changed("levels", channel)
 
     def _set_limit(self, channel: int, name: str, value: float) -> None:
-        most_v = self.largest_level_v
+        most_v = self.largest_limit_v
         if abs(value) > most_v + _SLACK:
             self.push(clipped(value > 0))
         value = min(max(value, -most_v), most_v)
