@@ -82,6 +82,8 @@ class LevelledGenerator(FunctionGenerator):
 
     def levels_changed(self, name: str, channel: int) -> None:
         """Act on a new unit or a new state of the limits."""
+        if not channel:
+            return
         load_ohm = self.settings["load", channel]
         if name == "unit" and self.settings["unit", channel] == "DBM" and load_ohm >= INFINITY:
             raise conflict("dBm is not available with high-Z load")
