@@ -26,7 +26,7 @@ from instruments.simulated.status import StatusRegister
 from instruments.simulated.waveforms import Burst, Cycle, FloatArray, Program
 
 CHANNELS = 2
-_SLACK = 1 + 1e-9
+_SLACK = 1e-9
 _LEAST_SYNC_S = 1e-3
 _WAITS_FOR_TRIGGER, _OVERLOAD = 32, 1
 _QUESTIONABLE_SUMMARY, _OPERATION_SUMMARY = 8, 128
@@ -128,12 +128,13 @@ class FunctionGenerator(ScpiInstrument):
             low, high = limits(channel)
             word = str(parameter).upper()
             known = {"MIN": low, "MAX": high, "DEF": default}.get(word[:3])
-            if known is not None and word[:3] != "INF":
+            if known is not None:
                 return round(known) if integer else known
             value = number(parameter)
             if with_infinity and value >= INFINITY:
                 return inf
-            if not low / _SLACK <= value <= high * _SLACK and not low <= value <= high:
+            slack = _SLACK * max(abs(low), abs(high))
+            if not low - min(slack, _SLACK * abs(value)) <= value <= high + slack:
                 self.push(clipped(value > high))
             value = min(max(value, low), high)
             return round(value) if integer else value

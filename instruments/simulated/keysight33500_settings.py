@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from instruments.simulated.function_generator import CHANNELS
-from instruments.simulated.message import Parameter, ScpiError, number, unquoted
+from instruments.simulated.function_generator import CHANNELS, Limits, clipped
+from instruments.simulated.message import Parameter, ScpiError, choice, number, unquoted
 
 if TYPE_CHECKING:
     from instruments.simulated.keysight33500 import Generator
@@ -28,7 +28,7 @@ def add_settings(generator: Generator) -> None:
         add(generator)
 
 
-def _fixed(low: float, high: float) -> object:
+def _fixed(low: float, high: float) -> Limits:
     return lambda channel: (low, high)
 
 
@@ -53,7 +53,7 @@ def _add_shapes(g: Generator) -> None:
     _add_angle(g, f"{s}:PHASe[:ADJust]", "phase")
     _add_angle(g, f"{s}:BURSt:PHASe", "burst_phase")
     g.choice(":UNIT:ANGLe", "angle", "DEGree RADian SECond DEFault", "DEG")
-    g.ranged(f"{s}:FUNCtion:SQUare:DCYCle", "square_duty", 50.0, g_square_duty(g))
+    g.ranged(f"{s}:FUNCtion:SQUare:DCYCle", "square_duty", 50.0, _square_duty(g))
     _derived(g, f"{s}:FUNCtion:SQUare:PERiod", lambda c: 1 / g.settings["frequency", c],
              lambda c, v: g.put("frequency", c, 1 / v), _inverse(g.frequency_limits))  # fmt: skip
     g.ranged(f"{s}:FUNCtion:RAMP:SYMMetry", "symmetry", 100.0, _fixed(0.0, 100.0))
@@ -67,7 +67,7 @@ def _add_shapes(g: Generator) -> None:
              lambda c: (1e-3, g.model.bandwidth_hz))  # fmt: skip
 
 
-def g_square_duty(g: Generator) -> object:
+def _square_duty(g: Generator) -> Limits:
     """Return the limits of a square wave's duty cycle: each half as long as the least pulse."""
 
     def limits(channel: int) -> tuple[float, float]:
@@ -93,9 +93,15 @@ def _add_angle(g: Generator, pattern: str, name: str) -> None:
     )  # fmt: skip
 
 
-def _derived(g, pattern, get, put, limits, default=None):  # type: ignore[no-untyped-def]
+def _derived(
+    g: Generator,
+    pattern: str,
+    get: Callable[[int], float],
+    put: Callable[[int, float], None],
+    limits: Limits,
+    default: float | None = None,
+) -> None:
     """Add a number that stands for another setting."""
-    from instruments.simulated.function_generator import clipped
 
     def read(channel: int, parameter: Parameter) -> float:
         low, high = limits(channel)
@@ -122,7 +128,7 @@ def _derived(g, pattern, get, put, limits, default=None):  # type: ignore[no-unt
     g.on(pattern + "?", ask, CHANNELS)
 
 
-def _inverse(limits):  # type: ignore[no-untyped-def]
+def _inverse(limits: Limits) -> Limits:
     def inverse(channel: int) -> tuple[float, float]:
         low, high = limits(channel)
         return 1 / high, 1 / low
@@ -194,7 +200,15 @@ def _add_bursts(g: Generator) -> None:
     g.ranged(":TRIGger#:COUNt", "count", 1, _fixed(1, 1_000_000), integer=True)
     g.ranged(":TRIGger#:TIMer", "timer", 1.0, _fixed(1e-6, 8e3))
     g.flag(":INITiate#:CONTinuous", "continuous", True, channels=n)
-    g.flag(":INITiate:CONTinuous:ALL", "all_continuous", True)
+
+    def set_all(channel: int, parameters: Sequence[Parameter]) -> None:
+        if not parameters:
+            raise ScpiError(-109)
+        is_on = choice(parameters[0], ("ON", "OFF", "1", "0")) in ("ON", "1")
+        for each in range(1, n + 1):
+            g.put("continuous", each, is_on)
+
+    g.on(":INITiate:CONTinuous:ALL", set_all)
 
 
 def _add_modulation(g: Generator) -> None:

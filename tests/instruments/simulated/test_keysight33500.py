@@ -256,3 +256,31 @@ def test_a_fast_sine_takes_no_time_while_nobody_looks(pad: Pad) -> None:
     start_s = pad.watch()
     seen = pad.seen(start_s + np.linspace(0.0, 1e-6, 1001))
     assert np.ptp(seen) == pytest.approx(2.0, rel=1e-2)
+
+
+def test_triggers_are_counted_once_initiated(pad: Pad) -> None:
+    pad.send("INIT1:CONT OFF", "TRIG1:COUN 2", "TRIG1:SOUR BUS", "BURS:STAT 1", "OUTP1 ON")
+    assert pad.send("*TRG") == ['-211,"Trigger ignored"']
+    assert pad.send("INIT1") == []
+    for expected in ([], [], ['-211,"Trigger ignored"']):
+        assert pad.send("*TRG") == expected
+        pad.clock.sleep(0.01)
+    assert pad.send("INIT1:CONT ON", "*TRG") == []
+    assert pad.send("INIT1") == ['-213,"Init ignored"']
+
+
+def test_every_setting_answers_its_limits(pad: Pad) -> None:
+    for header in (
+        "FREQ", "VOLT", "VOLT:OFFS", "VOLT:HIGH", "VOLT:LOW", "PHAS", "FUNC:SQU:DCYC",
+        "FUNC:RAMP:SYMM", "FUNC:PULS:WIDT", "FUNC:PULS:PER", "FUNC:PULS:TRAN:LEAD", "OUTP1:LOAD",
+        "FUNC:ARB:SRAT", "FUNC:ARB:PER", "FUNC:ARB:PTP", "FUNC:NOIS:BAND", "FUNC:PRBS:BRAT",
+        "BURS:NCYC", "BURS:INT:PER", "TRIG1:DEL", "TRIG1:COUN", "TRIG1:TIM", "AM:DEPT", "SWE:TIME",
+    ):  # fmt: skip
+        low, now, high = (float(pad.ask(f"{header}?{word}")) for word in (" MIN", "", " MAX"))
+        assert low <= now <= high, header
+        for word in ("MIN", "MAX"):
+            expected = float(pad.ask(f"{header}? {word}"))
+            pad.send(f"{header} {word}")
+            assert float(pad.ask(f"{header}?")) == pytest.approx(expected, rel=1e-6), header
+            pad.send("*RST")
+    assert pad.errors() == []
