@@ -23,6 +23,8 @@ from labbench.stimulus import Stimulus
 MAX_VOLTAGE_V = 10.0
 MIN_AMPLITUDE_V = 2e-3
 MAX_RATE_HZ = 160e6
+# Of the faster family a sample is no shorter than the output's own edge, 2.9 ns from 10 % to 90 %.
+_FAST_MODELS, _FAST_RATE_HZ = ("33611A", "33612A", "33621A", "33622A"), 0.8 / 2.9e-9
 _ARB_NAME = "LABBENCH"
 _SWITCH = {True: 1, False: 0}
 
@@ -50,9 +52,9 @@ class GeneratorChannel(Channel):
         # 12 digits: a million samples shall not drift against the scope.
         "SOUR{ch}:FUNC:ARB:SRAT %.12g",
         """Control the sample rate of the arbitrary waveform in Sa/s
-        (float strictly from 1e-6 to 160e6).""",
+        (float strictly from 1e-6 to 276e6; up to 160e6 for the 33500B).""",
         validator=strict_range,
-        values=[1e-6, MAX_RATE_HZ],
+        values=[1e-6, _FAST_RATE_HZ],
         check_set_errors=True,
     )
     arb_filter = Channel.control(
@@ -137,6 +139,14 @@ class Keysight33500Driver(LinkedInstrument):
     """The instrument with its two outputs."""
 
     channels = Instrument.MultiChannelCreator(GeneratorChannel, [1, 2])
+    sync_source = Instrument.control(
+        "OUTP:SYNC:SOUR?",
+        "OUTP:SYNC:SOUR %s",
+        """Control whose start the sync output marks (str, strictly 'CH1' or 'CH2').""",
+        validator=strict_discrete_set,
+        values=["CH1", "CH2"],
+        check_set_errors=True,
+    )
 
 
 class Keysight33500:
@@ -192,6 +202,12 @@ class Keysight33500:
         """Get the largest absolute level into an open circuit in volt (float)."""
         return MAX_VOLTAGE_V
 
+    @property
+    def max_rate_hz(self) -> float:
+        """Get the highest sample rate that this model's output follows in Sa/s (float)."""
+        is_fast = any(model in self.identity for model in _FAST_MODELS)
+        return _FAST_RATE_HZ if is_fast else MAX_RATE_HZ
+
     def load(self, stimulus: Stimulus) -> Stimulus:
         """Upload a stimulus and return what will be emitted; the output is off afterwards.
 
@@ -204,7 +220,7 @@ class Keysight33500:
         """
         if self._loaded is not None and _is_same(self._loaded[0], stimulus):
             return self._loaded[1]
-        samples = digitise(stimulus, MAX_RATE_HZ, MAX_VOLTAGE_V, MIN_AMPLITUDE_V)
+        samples = digitise(stimulus, self.max_rate_hz, MAX_VOLTAGE_V, MIN_AMPLITUDE_V)
         self._loaded = None
         output = self._output
         # The settings pass through levels that nobody asked for: never at the device.
@@ -218,6 +234,8 @@ class Keysight33500:
         output.offset_v = 0.0
         output.amplitude_v = samples.amplitude_v
         output.offset_v = samples.offset_v
+        # A scope is to see the start of this output, not of the other one.
+        self.driver.sync_source = f"CH{output.id}"
         output.trigger_source = "BUS"
         output.burst_cycles = 1
         output.is_burst_on = True

@@ -22,12 +22,14 @@ from instruments.simulated.circuit import Cable, Circuit
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices import Device, Memristor, Neurons, Wire
 from instruments.simulated.faults import Fault, Port
+from instruments.simulated.function_generator import FunctionGenerator
 from instruments.simulated.infiniivision import Oscilloscope
 from instruments.simulated.instrument import Instrument
 from instruments.simulated.keithley2400 import SourceMeter
 from instruments.simulated.keithley2636b import SourceMeter2636B
 from instruments.simulated.keithley4200a import ParameterAnalyzer
 from instruments.simulated.keysight33500 import Generator
+from instruments.simulated.keysight81160a import PulseGenerator
 from instruments.simulated.velox import Prober
 from instruments.simulated.wafer import Wafer, WaferEntry
 from labbench.errors import BenchError, CardError
@@ -118,7 +120,9 @@ class SimulatedEntry(_Entry):
 # Name in the bench file, class, identity with a place for the serial number.
 MODELS: dict[str, tuple[type[Instrument], str]] = {
     "33512B": (Generator, "Agilent Technologies,33512B,{serial},5.03-3.15-2.00-58-00"),
+    "33522B": (Generator, "Agilent Technologies,33522B,{serial},5.03-3.15-2.00-58-00"),
     "33622A": (Generator, "Keysight Technologies,33622A,{serial},A.02.03-3.15-03-64-02"),
+    "81160A": (PulseGenerator, "Agilent Technologies,81160A,{serial},1.0.3.0-2.6"),
     "DSOX3024T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 3024T,{serial},07.50.2021102830"),
     "MSOX3104T": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,MSO-X 3104T,{serial},07.50.2021102830"),
     "DSOX4024A": (Oscilloscope, "KEYSIGHT TECHNOLOGIES,DSO-X 4024A,{serial},07.50.2021102830"),
@@ -241,7 +245,7 @@ class SimulatedBench:
             if source is None:
                 raise BenchError(f"No simulated instrument answers at {entry.external_trigger}.")
         elif isinstance(listener, Oscilloscope):
-            sources = [i for i in self.instruments.values() if isinstance(i, Generator)]
+            sources = [i for i in self.instruments.values() if isinstance(i, FunctionGenerator)]
             source = sources[0] if len(sources) == 1 else None
         if source is not None:
             source.edge_listeners.append(listener.external_edge)

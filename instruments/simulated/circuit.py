@@ -10,7 +10,7 @@ The past is kept only from where a terminal asked for it (`Terminal.watch`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -23,6 +23,8 @@ from instruments.simulated.devices.base import LEAKAGE_OHM
 from instruments.simulated.timeline import Timeline, combine, lagged
 
 FloatArray = NDArray[np.float64]
+# From one time to another: corners (k,), levels (k,), and until when they are all there is.
+Source = Callable[[float, float], tuple[FloatArray, FloatArray, float]]
 
 # A source is never stiffer than this.
 _LEAST_OHM = 1e-3
@@ -64,6 +66,8 @@ class Terminal:
         self.line = Timeline()
         self.watched_from_s = inf
         self._circuit = circuit
+        self._source: Source | None = None
+        self._known_s = 0.0
 
     # As a source.
 
@@ -92,8 +96,49 @@ class Terminal:
     def drive(self, corner_s: ArrayLike, level: ArrayLike) -> None:
         """Force a level, from now on, with corners at absolute times (k,), linear between."""
         now_s = self._circuit.clock.now()
+        self._leave_source()
         corner_s = np.asarray(corner_s, dtype=np.float64) + self.cable.skew_s
         self.line.change(now_s, corner_s, level)
+
+    def play(self, source: Source) -> None:
+        """Force, from now on, what a source says when somebody looks.
+
+        For what has no end: ``source(from_s, to_s)`` returns its corners, the first of them at
+        `from_s`, up to `to_s` or beyond, or up to as far as it likes to go at once.
+        """
+        self._leave_source()
+        now_s = self._circuit.clock.now()
+        corner_s, level, known_s = self._corners(source, now_s, now_s)
+        self.line.change(now_s, corner_s, level)
+        self._source = source
+        self._known_s = known_s
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether a source is asked for the level."""
+        return self._source is not None
+
+    def reach(self, to_s: float, is_past_needed: bool) -> float:
+        """Ask the source on, and return until when the level is known."""
+        if self._source is None:
+            return inf
+        if self._known_s < to_s:
+            from_s = self._known_s if is_past_needed else to_s
+            corner_s, level, self._known_s = self._corners(self._source, from_s, to_s)
+            self.line.change(from_s, corner_s, level)
+        return self._known_s
+
+    def _corners(
+        self, source: Source, from_s: float, to_s: float
+    ) -> tuple[FloatArray, FloatArray, float]:
+        skew_s = self.cable.skew_s
+        corner_s, level, known_s = source(from_s - skew_s, to_s - skew_s)
+        return corner_s + skew_s, level, known_s + skew_s
+
+    def _leave_source(self) -> None:
+        if self._source is not None:
+            self._circuit.advance()
+            self._source = None
 
     # As a probe.
 
@@ -193,6 +238,23 @@ class Circuit:
         """Integrate everything up to a time, the present by default."""
         to_s = self.clock.now() if to_s is None else to_s
         watched_s = min((t.watched_from_s for t in self._terminals), default=inf)
+        playing = [t for t in self._terminals if t.is_playing]
+        if playing and watched_s < to_s:
+            # What nobody will ask for need not be played to a wire.
+            self._play(playing, watched_s, watched_s)
+        self._play(playing, to_s, watched_s)
+
+    def _play(self, playing: list[Terminal], to_s: float, watched_s: float) -> None:
+        until_s = -inf
+        while until_s < to_s:
+            until_s = to_s
+            for terminal in playing:
+                device, _ = self._places[_key(terminal.cable.node, terminal)]
+                is_past_needed = watched_s < to_s or not isinstance(device, Wire)
+                until_s = min(until_s, terminal.reach(to_s, is_past_needed))
+            self._integrate(until_s, watched_s)
+
+    def _integrate(self, to_s: float, watched_s: float) -> None:
         for device, names in self._names.items():
             if device.time_s < to_s:
                 drives = {node: self._drive(name) for node, name in names.items()}

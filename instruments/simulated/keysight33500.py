@@ -1,46 +1,52 @@
-"""A simulated Keysight 33500B/33600A: arbitrary waveforms in triggered bursts, and DC.
+"""A simulated Keysight 33500B/33600A waveform generator.
 
-Every other shape can be set and read, but switching its output on is a settings conflict (-221):
-it is not emitted, and pretending so would be worse. Sample memory, DAC codes and amplitude work
-as in the instrument; setting resolution, trigger delay and the anti-aliasing filter's overshoot do
-not (with a filter on, the level is linear between samples; without, it is a staircase).
+Every shape is emitted, continuous or in bursts, from edges of the instrument's own speed on.
+Modulation, sweeps and frequency lists can be set and read, but switching one on is a settings
+conflict (-221), as is a pseudo-random sequence beyond PN20: they are not emitted, and pretending
+so would be worse. So is an arbitrary waveform that advances by triggers. The anti-aliasing
+filter's overshoot is left out (with a filter on, the level is linear between samples; without, it
+is a staircase), and so is the resolution of the settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
+from instruments.simulated import waveforms
 from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.message import INFINITY, Parameter, ScpiError, number, unquoted
-from instruments.simulated.scpi import ERROR_TEXTS, ScpiInstrument
+from instruments.simulated.function_generator import CHANNELS, conflict
+from instruments.simulated.generator_arbs import FULL_CODE, ArbGenerator
+from instruments.simulated.keysight33500_models import MODELS, Model
+from instruments.simulated.keysight33500_settings import REFUSED, SOURCE, add_settings
+from instruments.simulated.message import Parameter, ScpiError, choice, number
+from instruments.simulated.scpi import ERROR_TEXTS
+from instruments.simulated.waveforms import Burst, Cycle
 
-CHANNELS = 2
-FULL_CODE = 32767
-_SHAPES = "SINusoid SQUare TRIangle RAMP PULSe PRBS NOISe ARB DC"
-_OUTPUT_OHM = 50.0
-# Amplitude and level limits into an open circuit; half of it into 50 Ohm.
-_MAX_LEVEL_V = 10.0
-_MIN_AMPLITUDE_V = 2e-3
-_SOURCE = "[:SOURce#]"
-_MAX_BURST = 10_000_000
+__all__ = ["FULL_CODE", "Generator"]
+
+_WORDS = {
+    "SIN": "sinusoid", "SQU": "square", "TRI": "triangle", "RAMP": "ramp", "PULS": "pulse",
+    "PRBS": "prbs", "NOIS": "noise", "ARB": "user", "DC": "dc",
+}  # fmt: skip
+_APPLIED = "SINusoid SQUare TRIangle RAMP PULSe PRBS NOISe ARBitrary DC"
 
 
-class Generator(ScpiInstrument):
-    """Two channels, of which wired ones drive the circuit.
+class Generator(ArbGenerator):
+    """Two channels, of which wired ones drive the circuit."""
 
-    Levels are kept as open-circuit volts; what is set and read is scaled by the declared load, as
-    the instrument does.
-    """
-
-    last_terminal = CHANNELS
     errors = ERROR_TEXTS | {
+        -256: "File name not found",
+        781: "Not enough memory to store new arb waveform; use DATA:VOLATILE:CLEAR",
         785: "Specified arb waveform does not exist",
         786: "Specified arb waveform already exists",
     }
+    number_format = "+.13E"
+    output_ohm = 50.0
+    largest_level_v = 10.0
 
     def __init__(
         self,
@@ -49,247 +55,317 @@ class Generator(ScpiInstrument):
         terminals: Mapping[int, Terminal],
         noise: np.random.Generator,
     ) -> None:
-        # The generator's own noise is far below what the scope can see: `noise` is left alone.
-        super().__init__(identity, clock)
-        self._terminals = terminals
-        self._arbs: dict[tuple[int, str], NDArray[np.int16]] = {}
-        self._busy_until_s = 0.0
-        self._add_commands()
+        super().__init__(identity, clock, terminals, noise)
+        self.model: Model = MODELS[identity.split(",")[1]]
+        self.memory_points = self.model.memory_points
+        self._part = dict.fromkeys(range(1, CHANNELS + 1), 0)
+        add_settings(self)
+        self.add_levels(lambda words: f"{SOURCE}:VOLTage{words}", ":OUTPut#:LOAD", 0.2)
+        self.add_arbs(SOURCE)
+        for word in _APPLIED.split():
+            self.on(f"{SOURCE}:APPLy:{word}", self._applier(choice(word, (word,))), CHANNELS)
+        self.on(f"{SOURCE}:APPLy?", lambda c, p: self._applied(c), CHANNELS)
+        self.on(":ABORt", lambda c, p: self.stop())
+        self.on(":TRIGger#[:IMMediate]", lambda c, p: self._bus_trigger([c]), CHANNELS)
+        self.on(":INITiate#[:IMMediate]", lambda c, p: self.initiate(c), CHANNELS)
+        self.on(":INITiate[:IMMediate]:ALL", lambda c, p: self._initiate_all())
+        self.on(f"{SOURCE}:PHASe:SYNChronize", lambda c, p: self._align(), CHANNELS)
+        self.on(f"{SOURCE}:PHASe:REFerence", lambda c, p: self.put("phase", c, 0.0), CHANNELS)
 
-    def reset(self) -> None:
-        """Go back to the settings of ``*RST``; outputs off, volatile memory empty."""
-        super().reset()
-        self._arbs.clear()
-        self._busy_until_s = 0.0
-        for channel in range(1, CHANNELS + 1):
-            self._rest(channel)
+    # Limits.
+
+    def amplitude_limits(self, channel: int) -> tuple[float, float]:
+        """Return the least and the largest amplitude in open-circuit volts."""
+        return 2e-3, 2 * self.model.largest_vpp(self.settings["frequency", channel])
+
+    def frequency_limits(self, channel: int) -> tuple[float, float]:
+        """Return the limits of the frequency of the shape that is set."""
+        shape = self.settings["shape", channel]
+        if shape == "ARB":
+            return 1e-6, self.model.rate_hz / self.points(channel)
+        return 1e-6, self.model.frequency_hz.get(shape, self.model.frequency_hz["SIN"])
+
+    def width_limits(self, channel: int) -> tuple[float, float]:
+        """Return the limits of the pulse width: its edges must have room."""
+        edges_s = 0.625 * (self.settings["leading", channel] + self.settings["trailing", channel])
+        period_s = 1.0 / self.settings["frequency", channel]
+        least_s = max(self.model.width_s, edges_s)
+        return least_s, max(least_s, period_s - least_s)
+
+    def edge_limits(self, channel: int) -> tuple[float, float]:
+        """Return the limits of a pulse's edges."""
+        room_s = 0.8 * min(
+            self.settings["width", channel],
+            1.0 / self.settings["frequency", channel] - self.settings["width", channel],
+        )
+        return self.model.edge_s, max(self.model.edge_s, min(1e-6, room_s))
+
+    def peak_to_rms(self, channel: int) -> float:
+        """Return peak to peak over root mean square of the waveform without offset."""
+        shape = self.settings["shape", channel]
+        if shape == "ARB":
+            return self.peak_to_rms_of_arb(channel)
+        sharp = {"SIN": 2 * sqrt(2), "RAMP": 2 * sqrt(3), "TRI": 2 * sqrt(3)}
+        return sharp.get(shape, 2 * waveforms.NOISE_CREST if shape == "NOIS" else 2.0)
+
+    # How settings act.
 
     def changed(self, name: str, channel: int) -> None:
-        """Let a new setting act on the output."""
-        if name == "arb" and (channel, self.settings["arb", channel]) not in self._arbs:
-            raise ScpiError(785)
-        if channel and self.settings["output", channel]:
-            self._check_playable(channel)
-        if channel:
-            self._rest(channel)
+        """Bring the other settings in line, then begin the waveform anew."""
+        self.levels_changed(name, channel)
+        if name in REFUSED and self.settings[name, channel]:
+            raise conflict("the simulated output does not modulate or sweep")
+        if name == "arb":
+            self.check_arb(channel)
+        if name == "shape":
+            self._fit_frequency(channel)
+            if self.settings["shape", channel] != "DC":
+                self.fit_levels(channel, "", f"{_WORDS[self.settings['shape', channel]]} function")
+        if name == "frequency":
+            self._fit_pulse(channel)
+            self.fit_levels(channel, "", "frequency")
+        if name == "width":
+            period_s = 1.0 / self.settings["frequency", channel]
+            self.settings["duty", channel] = 100 * self.settings["width", channel] / period_s
+        if name in ("burst", "burst_mode", "trigger", "cycles", "burst_period"):
+            self._fit_burst(channel, name)
+        self._couple(name, channel)
+        super().changed(name, channel)
 
-    @property
-    def done_s(self) -> float:
-        """When the burst ends."""
-        return self._busy_until_s
+    def _fit_frequency(self, channel: int) -> None:
+        if self.settings["shape", channel] in ("DC", "NOIS", "ARB", "PRBS"):
+            return
+        most_hz = self.frequency_limits(channel)[1]
+        if self.settings["frequency", channel] > most_hz:
+            self.settings["frequency", channel] = most_hz
+            word = _WORDS[self.settings["shape", channel]]
+            self.push(conflict(f"frequency reduced for {word} function"))
+        self._fit_pulse(channel)
 
-    def _add_commands(self) -> None:
-        n = CHANNELS
-        s = _SOURCE
-        self.choice(f"{s}:FUNCtion", "shape", _SHAPES, "SIN", channels=n)
-        self.number(f"{s}:FREQuency[:CW]", "frequency", 1e3, 1e-6, 120e6, channels=n)
-        self.number(f"{s}:PHASe", "phase", 0.0, -360.0, 360.0, channels=n)
-        self.choice(f"{s}:VOLTage:UNIT", "unit", "VPP VRMS DBM", "VPP", channels=n)
-        self.number(f"{s}:FUNCtion:SQUare:DCYCle", "duty", 50.0, 0.01, 99.98, channels=n)
-        self.number(f"{s}:FUNCtion:RAMP:SYMMetry", "symmetry", 100.0, 0.0, 100.0, channels=n)
-        self.number(f"{s}:FUNCtion:PULSe:PERiod", "period", 1e-3, 33e-9, 1e6, channels=n)
-        self.number(f"{s}:FUNCtion:PULSe:WIDTh", "width", 1e-4, 16e-9, 1e6, channels=n)
-        self.number(f"{s}:FUNCtion:PULSe:TRANsition[:BOTH]", "edge", 1e-8, 8.4e-9, 1e-6, channels=n)
-        self.choice(f"{s}:FUNCtion:ARBitrary:FILTer", "filter", "NORMal STEP OFF", "NORM",
-                    channels=n)  # fmt: skip
-        self.choice(f"{s}:FUNCtion:ARBitrary:ADVance", "advance", "TRIGger SRATe", "SRAT",
-                    channels=n)  # fmt: skip
-        self.number(f"{s}:FUNCtion:ARBitrary:SRATe", "rate", 40e3, 1e-6, 250e6, channels=n)
-        self.text(f"{s}:FUNCtion:ARBitrary", "arb", "", _arb_name, channels=n)
-        self.flag(f"{s}:BURSt:STATe", "burst", False, channels=n)
-        self.choice(f"{s}:BURSt:MODE", "burst_mode", "TRIGgered GATed", "TRIG", channels=n)
-        self.number(f"{s}:BURSt:NCYCles", "cycles", 1, 1, 100_000_000, channels=n, integer=True)
-        self.number(f"{s}:BURSt:INTernal:PERiod", "burst_period", 1e-2, 1e-6, 8e3, channels=n)
-        self.choice(":TRIGger#:SOURce", "trigger", "IMMediate EXTernal TIMer BUS", "IMM",
-                    channels=n)  # fmt: skip
-        self.flag(":OUTPut:SYNC[:STATe]", "sync", True)
-        self.flag(":OUTPut#[:STATe]", "output", False, channels=n)
-        self.choice(":FORMat:BORDer", "order", "NORMal SWAPped", "NORM")
-        # Levels are the open-circuit volts; the load declared only scales what is shown.
-        self.remember("amplitude", 0.2, n)
-        self.remember("offset", 0.0, n)
-        self.remember("load", _OUTPUT_OHM, n)
-        self.on(f"{s}:VOLTage[:AMPLitude]", self._set_amplitude, n)
-        self.on(f"{s}:VOLTage[:AMPLitude]?", lambda c, p: self._shown(c, "amplitude"), n)
-        self.on(f"{s}:VOLTage:OFFSet", self._set_offset, n)
-        self.on(f"{s}:VOLTage:OFFSet?", lambda c, p: self._shown(c, "offset"), n)
-        self.on(":OUTPut#:LOAD", self._set_load, n)
-        self.on(":OUTPut#:LOAD?", lambda c, p: self.format_number(self.settings["load", c]), n)
-        self.on(f"{s}:DATA:ARBitrary:DAC", self._add_arb_codes, n)
-        self.on(f"{s}:DATA:ARBitrary", self._add_arb_floats, n)
-        self.on(f"{s}:DATA:VOLatile:CLEar", self._clear_arbs, n)
-        self.on(":ABORt", lambda c, p: self._abort())
-        self.on("*TRG", lambda c, p: self._trigger())
-        self.on(":SYSTem:BEEPer[:IMMediate]", lambda c, p: None)
+    def _fit_pulse(self, channel: int) -> None:
+        """Keep width or duty cycle over a new period, and the edges within both."""
+        settings = self.settings
+        period_s = 1.0 / settings["frequency", channel]
+        is_pulse = settings["shape", channel] == "PULS"
+        if settings["hold", channel] == "DCYC":
+            settings["width", channel] = settings["duty", channel] / 100 * period_s
+        room_s = min(settings["width", channel], period_s - self.model.width_s)
+        for edge in ("leading", "trailing"):
+            most_s = max(self.model.edge_s, 0.8 * min(room_s, period_s - room_s))
+            if settings[edge, channel] > most_s * (1 + 1e-9):
+                settings[edge, channel] = most_s
+                if is_pulse:
+                    self.push(conflict("edge time decreased due to period"))
+        least_s, most_s = self.width_limits(channel)
+        width_s = settings["width", channel]
+        fitting_s = min(max(width_s, least_s), most_s)
+        if abs(fitting_s - width_s) > 1e-9 * width_s:
+            settings["width", channel] = fitting_s
+            if is_pulse:
+                self.push(conflict("pulse width changed due to period"))
+        settings["duty", channel] = 100 * settings["width", channel] / period_s
 
-    # Levels.
+    def set_duty(self, channel: int, percent: float) -> None:
+        """Set the pulse's duty cycle: its width, at this period."""
+        period_s = 1.0 / self.settings["frequency", channel]
+        least_s, most_s = self.width_limits(channel)
+        width_s = percent / 100 * period_s
+        fitting_s = min(max(width_s, least_s), most_s)
+        if abs(fitting_s - width_s) > 1e-9 * period_s:
+            self.push(conflict("pulse duty cycle limited by edge time"))
+        self.put("width", channel, fitting_s)
 
-    def _scale(self, channel: int) -> float:
-        """Return the open-circuit volts behind one volt into the declared load."""
-        load_ohm = self.settings["load", channel]
-        return 1.0 if load_ohm >= INFINITY else (load_ohm + _OUTPUT_OHM) / load_ohm
+    def _fit_burst(self, channel: int, name: str) -> None:
+        settings = self.settings
+        if not settings["burst", channel] or settings["burst_mode", channel] == "GAT":
+            return
+        if settings["cycles", channel] == inf and settings["trigger", channel] in ("IMM", "TIM"):
+            if name == "trigger":
+                settings["cycles", channel] = 1
+                self.push(conflict("turned off infinite burst to allow immediate trigger source"))
+            else:
+                settings["trigger", channel] = "BUS"
+                self.push(conflict("infinite burst changed trigger source to BUS"))
+        if settings["trigger", channel] != "IMM" or settings["shape", channel] in ("DC", "NOIS"):
+            return
+        least_s = settings["cycles", channel] / self.frequency(channel)
+        if settings["burst_period", channel] < least_s:
+            if name == "burst_period":
+                fitting = int(settings["burst_period", channel] * self.frequency(channel))
+                settings["cycles", channel] = max(1, fitting)
+                self.push(conflict("burst count reduced to fit entire burst"))
+            if settings["burst_period", channel] < settings["cycles", channel] / self.frequency(
+                channel
+            ):
+                settings["burst_period", channel] = least_s
+                self.push(conflict("burst period increased to fit entire burst"))
 
-    def _shown(self, channel: int, name: str) -> str:
-        return self.format_number(self.settings[name, channel] / self._scale(channel))
-
-    def _set_load(self, channel: int, parameters: Sequence[Parameter]) -> None:
-        load_ohm = number(parameters[0]) if parameters else 0.0
-        if not (1.0 <= load_ohm <= 1e4 or load_ohm >= INFINITY):
-            raise ScpiError(-222)
-        self.settings["load", channel] = load_ohm
-
-    def _set_amplitude(self, channel: int, parameters: Sequence[Parameter]) -> None:
-        words = {"MIN": _MIN_AMPLITUDE_V, "MAX": 2 * _MAX_LEVEL_V}
-        self._set_level(channel, "amplitude", parameters, words)
-
-    def _set_offset(self, channel: int, parameters: Sequence[Parameter]) -> None:
-        self._set_level(channel, "offset", parameters, {})
-
-    def _set_level(
-        self, channel: int, name: str, parameters: Sequence[Parameter], words: dict[str, float]
-    ) -> None:
-        if not parameters:
-            raise ScpiError(-109)
-        value = words.get(str(parameters[0]).upper()[:3])
-        if value is None:
-            value = number(parameters[0]) * self._scale(channel)
-        levels = {key: self.settings[key, channel] for key in ("amplitude", "offset")}
-        levels[name] = value
-        slack = 1 + 1e-9
-        if levels["amplitude"] < _MIN_AMPLITUDE_V / slack:
-            raise ScpiError(-222)
-        if abs(levels["offset"]) + levels["amplitude"] / 2 > _MAX_LEVEL_V * slack:
-            raise ScpiError(-222)
-        self.settings[name, channel] = value
-        self.changed(name, channel)
-
-    # Arbitrary waveforms.
-
-    def _add_arb_codes(self, channel: int, parameters: Sequence[Parameter]) -> None:
-        data = parameters[1:]
-        if data and isinstance(data[0], bytes):
-            order = ">" if self.settings["order", 0] == "NORM" else "<"
-            if len(data[0]) % 2:
-                raise ScpiError(-161)
-            codes = np.frombuffer(data[0], f"{order}i2").astype(np.float64)
-        else:
-            codes = np.array([number(p) for p in data])
-        self._add_arb(channel, parameters, codes)
-
-    def _add_arb_floats(self, channel: int, parameters: Sequence[Parameter]) -> None:
-        data = parameters[1:]
-        if data and isinstance(data[0], bytes):
-            order = ">" if self.settings["order", 0] == "NORM" else "<"
-            if len(data[0]) % 4:
-                raise ScpiError(-161)
-            values = np.frombuffer(data[0], f"{order}f4").astype(np.float64)
-        else:
-            values = np.array([number(p) for p in data])
-        self._add_arb(channel, parameters, np.round(values * FULL_CODE))
-
-    def _add_arb(
-        self, channel: int, parameters: Sequence[Parameter], codes: NDArray[np.float64]
-    ) -> None:
-        if not parameters:
-            raise ScpiError(-109)
-        key = (channel, _arb_name(parameters[0]))
-        if key in self._arbs:
-            raise ScpiError(786)
-        if not 8 <= codes.size <= 1_000_000 or np.abs(codes).max() > FULL_CODE:
-            raise ScpiError(-222)
-        self._arbs[key] = codes.astype(np.int16)
-
-    def _clear_arbs(self, channel: int, parameters: Sequence[Parameter]) -> None:
-        if self.settings["output", channel] and self.settings["shape", channel] == "ARB":
-            raise ScpiError(-221, "the waveform is being output")
-        self._arbs = {key: arb for key, arb in self._arbs.items() if key[0] != channel}
+    def _couple(self, name: str, channel: int) -> None:
+        other = CHANNELS + 1 - channel
+        names: tuple[str, ...] = ()
+        if name == "frequency" and self.settings["frequency_coupled", 0]:
+            names = ("frequency",)
+        if name == "levels" and self.settings["levels_coupled", 0]:
+            names = ("amplitude", "offset", "load")
+        if channel and self.settings["track", channel] != "OFF":
+            kept = ("output", "polarity", "track")
+            names = tuple(n for n, c in self.settings if c == channel and n not in kept)
+            inverted = self.settings["track", channel] == "INV"
+            self.settings["polarity", other] = "INV" if inverted else "NORM"
+        if names:
+            for each in names:
+                self.settings[each, other] = self.settings[each, channel]
+            self.restart(other)
 
     # What comes out.
 
-    def _check_playable(self, channel: int) -> None:
-        def setting(name: str) -> object:
-            return self.settings[name, channel]
+    def frequency(self, channel: int) -> float:
+        """Return cycles per second of the shape that is set."""
+        shape = self.settings["shape", channel]
+        if shape == "ARB":
+            return float(self.settings["rate", channel]) / self.points(channel)
+        if shape == "PRBS":
+            return float(self.settings["bit_rate", channel]) / (2 ** self._order(channel) - 1)
+        return float(self.settings["frequency", channel])
 
-        if setting("shape") == "DC":
-            return
-        if setting("shape") != "ARB":
-            raise ScpiError(-221, "the simulated output plays ARB bursts and DC only")
-        if not setting("burst") or setting("burst_mode") != "TRIG" or setting("trigger") == "IMM":
-            raise ScpiError(-221, "the simulated output plays ARB in triggered bursts only")
-        arb = self._arbs.get((channel, self.settings["arb", channel]))
-        if arb is None:
-            raise ScpiError(785)
-        if arb.size * self.settings["cycles", channel] > _MAX_BURST:
-            raise ScpiError(-221, "the simulated burst is limited to 1e7 samples")
+    def _order(self, channel: int) -> int:
+        return int(self.settings["sequence", channel].removeprefix("PN"))
 
-    def _levels(self, channel: int) -> NDArray[np.float64]:
-        """Return the open-circuit volts of the samples of one cycle."""
-        offset_v = self.settings["offset", channel]
-        if self.settings["shape", channel] == "DC":
-            return np.array([offset_v])
-        codes = self._arbs[channel, self.settings["arb", channel]]
-        return np.asarray(offset_v + self.settings["amplitude", channel] / 2 * codes / FULL_CODE)
+    def refusal(self, channel: int) -> str:
+        """Return why a channel cannot be switched on as it is set, or nothing."""
+        shape = self.settings["shape", channel]
+        if self.settings["frequency_mode", channel] not in ("CW", "FIX"):
+            return "the simulated output does not sweep"
+        if shape == "PRBS" and self._order(channel) > waveforms.LARGEST_SEQUENCE:
+            return "the simulated output plays sequences up to PN20"
+        if shape == "ARB" and self.settings["advance", channel] == "TRIG":
+            return "the simulated output does not advance an arb by triggers"
+        if (
+            self.is_waiting(channel)
+            and shape == "NOIS"
+            and (self.settings["burst_mode", channel] == "TRIG")
+        ):
+            return "triggered burst not available for noise"
+        return ""
 
-    def _rest(self, channel: int) -> None:
-        """Force the level between bursts: the first sample, or nothing if the output is off."""
-        terminal = self._terminals[channel]
-        self._busy_until_s = 0.0
-        if self.settings["output", channel]:
-            terminal.drive([self.clock.now()], [self._levels(channel)[0]])
-            terminal.connect("voltage", _OUTPUT_OHM)
+    def is_waiting(self, channel: int) -> bool:
+        """Return whether a channel waits for triggers: not DC, whatever the burst state."""
+        return self.settings["shape", channel] != "DC" and super().is_waiting(channel)
+
+    def cycle(self, channel: int) -> Cycle:
+        """Return one cycle of what is set; of a sequence, the part that comes next."""
+        setting = {name: value for (name, c), value in self.settings.items() if c == channel}
+        period_s, edge_s = 1.0 / setting["frequency"], self.model.edge_s
+        shape = setting["shape"]
+        if shape == "DC":
+            return waveforms.constant()
+        if shape == "ARB":
+            parts = self.arb_parts(channel)
+            return parts[self._part[channel] % len(parts)][0]
+        if shape == "SIN":
+            made = waveforms.sine(period_s)
+        elif shape == "SQU":
+            made = waveforms.square(period_s, setting["square_duty"] / 100, edge_s)
+        elif shape in ("RAMP", "TRI"):
+            symmetry = 0.5 if shape == "TRI" else setting["symmetry"] / 100
+            made = waveforms.ramp(period_s, symmetry, edge_s)
+        elif shape == "PULS":
+            made = waveforms.pulse(
+                period_s, setting["width"], setting["leading"], setting["trailing"]
+            )
+        elif shape == "NOIS":
+            return waveforms.noise(setting["bandwidth"], self.noise)
         else:
-            terminal.disconnect()
+            bits = waveforms.pseudo_random_bits(self._order(channel))
+            bit_s = 1.0 / setting["bit_rate"]
+            return waveforms.bit_sequence(bits, bit_s, setting["bit_edge"])
+        phase = setting["burst_phase"] if setting["burst"] else setting["phase"]
+        return made.rotated(phase / 360)
 
-    def _abort(self) -> None:
-        for channel in self._terminals:
-            self._rest(channel)
+    def is_sync_on(self, channel: int) -> bool:
+        """Return whether sync or trigger output follow this channel."""
+        by_sync = self.settings["sync", 0] and self.settings["sync_source", 0] == f"CH{channel}"
+        return bool(by_sync or self.settings["trigger_out", channel])
 
-    def _trigger(self) -> None:
-        if self.is_busy:
-            raise ScpiError(-211)
-        armed = [
-            channel
-            for channel in range(1, CHANNELS + 1)
-            if self.settings["trigger", channel] == "BUS" and self.settings["burst", channel]
-        ]
-        if not armed:
-            raise ScpiError(-211)
-        now_s = self.clock.now()
-        for channel in armed:
-            if self.settings["output", channel] and self.settings["shape", channel] == "ARB":
-                self._emit(channel, now_s)
-        if self.settings["sync", 0]:
-            for listener in self.edge_listeners:
-                listener(now_s)
+    def restart(self, channel: int) -> None:
+        """Play what is set from now on; a sequence from its first part."""
+        self._part[channel] = 0
+        super().restart(channel)
+        if self._is_stepped(channel) and channel in self._programs:
+            self._play_part(channel, self.clock.now())
 
-    def _emit(self, channel: int, now_s: float) -> None:
-        interval_s = 1.0 / self.settings["rate", channel]
-        one_v = self._levels(channel)
-        level_v = np.append(np.tile(one_v, self.settings["cycles", channel]), one_v[0])
-        if self.settings["filter", channel] == "OFF":
-            corner = np.repeat(np.arange(level_v.size), 2)[1:]
-            level_v = np.repeat(level_v, 2)[:-1]
-        else:
-            corner = _corners(level_v, self.settings["amplitude", channel] / (2 * FULL_CODE))
-            level_v = level_v[corner]
-        corner_s = now_s + corner * interval_s
-        self._busy_until_s = float(corner_s[-1])
-        self._terminals[channel].drive(corner_s, level_v)
+    def trigger(self, channel: int, at_s: float) -> bool:
+        """Take a trigger; a sequence that waits for it goes on."""
+        if not self._is_stepped(channel) or channel not in self._programs:
+            return super().trigger(channel, at_s)
+        program = self._programs[channel]
+        if program.end_s == inf:
+            program.bursts[-1].stop_after(at_s)
+        elif at_s < program.end_s:
+            return False
+        self._part[channel] += 1
+        self._play_part(channel, max(at_s, program.end_s))
+        self._sync(channel, at_s)
+        return True
 
+    def _is_stepped(self, channel: int) -> bool:
+        if self.settings["shape", channel] != "ARB" or self.settings["burst", channel]:
+            return False
+        return len(self.arb_parts(channel)) > 1
 
-def _corners(level_v: NDArray[np.float64], step_v: float) -> NDArray[np.intp]:
-    """Return the samples that matter: the integrator stops at each corner of its source.
+    def _play_part(self, channel: int, at_s: float) -> None:
+        parts = self.arb_parts(channel)
+        cycle, count = parts[self._part[channel] % len(parts)]
+        program = self._programs[channel]
+        kept = [burst for burst in program.bursts[-1:] if burst.start_s < at_s]
+        program.bursts = [*kept, Burst(at_s, cycle, count)]
+        self._terminals[channel].play(program.corners)
 
-    The codes of a straight line turn by one step of the DAC at most; if leaving those turns out
-    moves the line by more than a step anywhere, all samples stay.
-    """
-    turns = np.abs(np.diff(level_v, 2)) > 1.5 * step_v
-    corner = np.flatnonzero(np.r_[True, turns, True])
-    index = np.arange(level_v.size)
-    if np.abs(np.interp(index, corner, level_v[corner]) - level_v).max() > 1.5 * step_v:
-        return index
-    return corner
+    def _align(self) -> None:
+        for channel in range(1, CHANNELS + 1):
+            self.restart(channel)
 
+    def _initiate_all(self) -> None:
+        for channel in range(1, CHANNELS + 1):
+            self.initiate(channel)
 
-def _arb_name(parameter: Parameter) -> str:
-    return unquoted(parameter).upper()
+    # APPLy.
+
+    def _applier(self, shape: str) -> object:
+        def put(channel: int, parameters: Sequence[Parameter]) -> None:
+            if len(parameters) > 3:
+                raise ScpiError(-108)
+            values = [None if str(p).upper()[:3] == "DEF" else p for p in parameters]
+            frequency, amplitude, offset = (*values, None, None, None)[:3]
+            self.settings["output", channel] = False
+            self.settings["burst", channel] = False
+            self.put("shape", channel, shape)
+            if frequency is not None and shape not in ("DC", "NOIS"):
+                self._apply_frequency(channel, shape, number(frequency))
+            if amplitude is not None and shape != "DC":
+                value = self._value(channel, "amplitude", amplitude)
+                self.settings["offset", channel] = 0.0
+                self.set_level(channel, "amplitude", value)
+            value = 0.0 if offset is None else self._value(channel, "offset", offset)
+            self.set_level(channel, "offset", value)
+            self.put("output", channel, True)
+
+        return put
+
+    def _apply_frequency(self, channel: int, shape: str, value: float) -> None:
+        name = {"ARB": "rate", "PRBS": "bit_rate"}.get(shape, "frequency")
+        low, high = {
+            "rate": (1e-6, self.model.rate_hz), "bit_rate": (1e-3, self.model.bit_rate_hz),
+        }.get(name, self.frequency_limits(channel))  # fmt: skip
+        if not low <= value <= high:
+            self.push(ScpiError(-222, " frequency; value clipped to "
+                                + ("upper limit" if value > high else "lower limit")))  # fmt: skip
+        self.put(name, channel, min(max(value, low), high))
+
+    def _applied(self, channel: int) -> str:
+        shape = self.settings["shape", channel]
+        name = {"ARB": "rate", "PRBS": "bit_rate"}.get(shape, "frequency")
+        amplitude_v = self.shown_amplitude(channel, self.settings["amplitude", channel])
+        offset_v = self.settings["offset", channel] / self.scale(channel)
+        numbers = (self.settings[name, channel], amplitude_v, offset_v)
+        return f'"{shape} ' + ",".join(self.format_number(float(v)) for v in numbers) + '"'

@@ -22,6 +22,7 @@ ROLES = {"pulse_source": PulseSource, "digitizer": Digitizer, "supply": SourceMe
 # Driver names of bench files, and where the driver lives.
 DRIVERS = {
     "keysight33500": "instruments.keysight33500:Keysight33500",
+    "keysight81160a": "instruments.keysight81160a:Keysight81160A",
     "infiniivision": "instruments.infiniivision:InfiniiVision",
     "keithley2400": "instruments.keithley2400:Keithley2400",
     "keithley2600": "instruments.keithley2600:Keithley2600",

@@ -34,7 +34,7 @@ def test_a_missing_file(tmp_path):
 def test_an_unknown_driver_names_the_known_ones(bench_file):
     text = bench_file.read_text("utf-8").replace('driver = "infiniivision"', 'driver = "infini"')
     bench_file.write_text(text, "utf-8")
-    with pytest.raises(BenchError, match="known are keysight33500, infiniivision, keithley2400"):
+    with pytest.raises(BenchError, match="known are keysight33500, keysight81160a"):
         open_bench(bench_file)
 
 

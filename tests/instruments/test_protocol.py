@@ -41,6 +41,13 @@ def test_generator(name: str, value: Any, command: str, query: str | None, answe
             assert getattr(driver.channels[2], name) == value
 
 
+def test_generator_sync_source() -> None:
+    pairs = [("OUTP:SYNC:SOUR CH2", None), OK, ("OUTP:SYNC:SOUR?", "CH2")]
+    with expected_protocol(Keysight33500Driver, pairs) as driver:
+        driver.sync_source = "CH2"
+        assert driver.sync_source == "CH2"
+
+
 def test_generator_uploads_big_endian_codes() -> None:
     pairs = [
         ("SOUR1:DATA:VOL:CLE", None),

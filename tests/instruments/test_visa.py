@@ -106,7 +106,7 @@ def test_scpi_forms(manager: pyvisa.ResourceManager) -> None:
         ("SOUR1:DATA:ARB:DAC X,#9", -161),
         ("SOUR1:FUNC:ARB NONE", 785),
         ("*TRG", -211),
-        ("OUTP1 ON", -221),
+        ("SOUR1:AM:STAT ON", -221),
     ):
         awg.write(command)
         assert int(awg.query("SYST:ERR?").split(",")[0]) == code, command
