@@ -256,7 +256,7 @@ class Circuit:
 
     def _integrate(self, to_s: float, watched_s: float) -> None:
         for device, names in self._names.items():
-            if device.time_s < to_s:
+            if device.time_s < to_s and (device.has_memory or watched_s < to_s):
                 drives = {node: self._drive(name) for node, name in names.items()}
                 device.advance(to_s, drives, is_watched=watched_s < to_s)
             device.forget(watched_s)

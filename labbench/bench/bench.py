@@ -9,7 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, SourceMeter
+from instruments.roles import (
+    Clock,
+    ComplianceCheck,
+    Digitizer,
+    Prober,
+    PulseSource,
+    SourceMeter,
+)
 from labbench.bench.description import BenchDescription, InstrumentEntry, read_bench
 from labbench.bench.guard import check_limits
 from labbench.errors import BenchError, InstrumentError, LabbenchError, LinkError
@@ -19,16 +26,16 @@ from labbench.stimulus import Stimulus
 from labbench.trace import Trace
 
 ROLES = {"pulse_source": PulseSource, "digitizer": Digitizer, "supply": SourceMeter}
-# Driver names of bench files, and where the driver lives.
-DRIVERS = {
-    "keysight33500": "instruments.keysight33500:Keysight33500",
-    "keysight81160a": "instruments.keysight81160a:Keysight81160A",
-    "infiniivision": "instruments.infiniivision:InfiniiVision",
-    "keithley2400": "instruments.keithley2400:Keithley2400",
-    "keithley2600": "instruments.keithley2600:Keithley2600",
-    "keithley4200a": "instruments.keithley4200a:Keithley4200A",
-    "keithley4200a_pulse": "instruments.keithley4200a_pulse:Keithley4200APulse",
-    "velox": "instruments.velox:Velox",
+# Driver names of bench files: the role that each fills, and where it lives.
+DRIVERS: dict[str, tuple[type, str]] = {
+    "keysight33500": (PulseSource, "instruments.keysight33500:Keysight33500"),
+    "keysight81160a": (PulseSource, "instruments.keysight81160a:Keysight81160A"),
+    "keithley4200a_pulse": (PulseSource, "instruments.keithley4200a_pulse:Keithley4200APulse"),
+    "infiniivision": (Digitizer, "instruments.infiniivision:InfiniiVision"),
+    "keithley2400": (SourceMeter, "instruments.keithley2400:Keithley2400"),
+    "keithley2600": (SourceMeter, "instruments.keithley2600:Keithley2600"),
+    "keithley4200a": (SourceMeter, "instruments.keithley4200a:Keithley4200A"),
+    "velox": (Prober, "instruments.velox:Velox"),
 }
 
 
@@ -246,7 +253,7 @@ def _connect(description: BenchDescription, manager: Any, clock: Clock) -> dict[
 def _driver(name: str) -> Callable[..., Any]:
     if name not in DRIVERS:
         raise BenchError(f"There is no driver {name!r}: known are {', '.join(DRIVERS)}.")
-    module, _, attribute = DRIVERS[name].partition(":")
+    module, _, attribute = DRIVERS[name][1].partition(":")
     driver: Callable[..., Any] = getattr(import_module(module), attribute)
     return driver
 

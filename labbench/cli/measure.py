@@ -40,11 +40,17 @@ def procedures() -> None:
 
 
 def instruments() -> None:
-    """List the drivers that a bench file can name."""
+    """List the drivers that a bench file can name, and the models that can be simulated."""
+    from instruments.simulated.bench import MODELS
     from labbench.bench.bench import DRIVERS
 
-    for name, where in DRIVERS.items():
-        print(f"{name:16} {where}")
+    print("drivers (driver = ... in a bench file)")
+    for name, (role, where) in DRIVERS.items():
+        print(f"  {name:20} {role.__name__:12} {where}")
+    print("simulated (model = ... in [[simulated.instruments]])")
+    for model, (kind, identity) in MODELS.items():
+        terminals = f"{kind.last_terminal} terminal{'s' * (kind.last_terminal != 1)}"
+        print(f"  {model:20} {terminals:12} {identity.format(serial='SIM00001')}")
 
 
 def bench_check(bench: BenchFile) -> None:

@@ -190,7 +190,7 @@ def test_the_role_on_each_channel(manager: pyvisa.ResourceManager) -> None:
         smu.safe()
         assert not smu.is_output_on
         assert smu.smu.source_voltage == 0
-    assert DRIVERS["keithley2600"] == "instruments.keithley2600:Keithley2600"
+    assert DRIVERS["keithley2600"] == (SourceMeter, "instruments.keithley2600:Keithley2600")
     with pytest.raises(StimulusError, match="channels 1 and 2: asked for 3"):
         role(manager, 3)
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,9 +75,12 @@ class Device(ABC):
     Attributes
     ----------
     nodes : tuple of str
+    has_memory : bool
+        Whether what happens while nobody looks makes a difference later.
     """
 
     nodes: tuple[str, ...]
+    has_memory: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._past: list[Stretch] = []

@@ -27,6 +27,8 @@ class Wire(Device):
     resistance_ohm : float
     """
 
+    has_memory = False
+
     def __init__(self, start_s: float, node: str = "top", resistance_ohm: float = inf) -> None:
         super().__init__()
         self.nodes = (node,)
