@@ -61,9 +61,9 @@ class Memristor(Device):
 
 def driven(card: ModelCard, drive: Drive, behind: Drive) -> ModelCard:
     """Return the card of a memristor circuit with what is connected around it."""
-    shunt_ohm = 1.0 / (1.0 / card["shunt_resistance_ohm"] + 1.0 / behind.load_ohm)
+    shunt_s = 1.0 / card["shunt_resistance_ohm"] + 1.0 / behind.load_ohm
     values = {
-        "shunt_resistance_ohm": shunt_ohm,
+        "shunt_resistance_ohm": 1.0 / shunt_s if shunt_s else inf,
         "shunt_capacitance_f": card["shunt_capacitance_f"] + behind.load_f,
         "compliance_a": inf,
         "compliance_v": inf,
