@@ -30,6 +30,8 @@ REMOTE_SENSE = 1 << 22
 ELEMENTS = ("VOLT", "CURR", "RES", "TIME", "STAT")
 _LONG = ("VOLTAGE", "CURRENT", "RESISTANCE", "TIME", "STATUS")
 _SAMPLES = 1000
+# A limit takes in what leaks away beside the device.
+NEARLY_LIMITED = 1 - 1e-3
 # A conversion takes this much longer than its aperture.
 _CONVERSION_S = 185e-6
 # Offset that is left: with auto zero, and the more without.
@@ -116,7 +118,9 @@ class ReadingLayer(SenseLayer):
         for name, look in (("VOLT", self._terminal.voltage), ("CURR", self._terminal.current)):
             seen[name] = look(start_s + order.get(name, 0) * each_s + within_s)
         limited = OTHER[self.source.name]
-        is_limited = bool(np.any(np.abs(seen[limited.name]) >= self.effective_limit * (1 - 1e-9)))
+        is_limited = bool(
+            np.any(np.abs(seen[limited.name]) >= self.effective_limit * NEARLY_LIMITED)
+        )
         found = {name: self._converted(QUANTITIES[name], seen[name]) for name in order}
         if self.value("average") and self.value("filter") == "MOV":
             found = self._moved(found)

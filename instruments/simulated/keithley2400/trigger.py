@@ -15,6 +15,7 @@ from instruments.simulated.keithley2400.base import within
 from instruments.simulated.keithley2400.ranges import OHMS
 from instruments.simulated.keithley2400.readings import (
     COMPLIANCE,
+    NEARLY_LIMITED,
     OVERFLOW,
     RANGE_COMPLIANCE,
     ReadingLayer,
@@ -374,7 +375,7 @@ class TriggerLayer(ReadingLayer):
         look = self._terminal.current if self.source.name == "VOLT" else self._terminal.voltage
         seen = look(np.array([self.clock.now()]))
         self._terminal.unwatch()
-        return bool(abs(seen[0]) >= self.effective_limit * (1 - 1e-9))
+        return bool(abs(seen[0]) >= self.effective_limit * NEARLY_LIMITED)
 
 
 def _count(parameter: Parameter) -> int:
