@@ -37,6 +37,24 @@ class Reading:
     in_compliance: bool
 
 
+@dataclass(frozen=True)
+class ComplianceCheck:
+    """What became of a current limit on its way.
+
+    Attributes
+    ----------
+    requested, sent, read_back : float
+        In A: asked for by the caller, written to the instrument, answered by it.
+    in_compliance : bool
+        Whether the limit was acting when it was last looked at.
+    """
+
+    requested: float
+    sent: float
+    read_back: float
+    in_compliance: bool
+
+
 @runtime_checkable
 class PulseSource(Protocol):
     """Plays a voltage against time when triggered."""
@@ -133,8 +151,8 @@ class SourceMeter(Protocol):
         """Whether the output is switched on, asked of the instrument."""
         ...
 
-    def source_voltage(self, level_v: float, compliance_a: float) -> None:
-        """Set a voltage, limit the current and switch the output on.
+    def source_voltage(self, level_v: float, compliance_a: float) -> ComplianceCheck:
+        """Set a voltage, limit the current, switch the output on and look at the limit.
 
         Raises
         ------
