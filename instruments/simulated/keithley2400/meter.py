@@ -45,6 +45,7 @@ class SourceMeter(CalculateLayer):
         self._noise = noise
         self._add_status()
         self._add_source()
+        self._add_sweeps()
         self._add_sense()
         self._add_readings()
         self._add_trigger()
@@ -99,7 +100,7 @@ class SourceMeter(CalculateLayer):
 
     def _measure(self, name: str) -> Answer:
         if not self._has_begun_to_read:
-            self._configure(name or self.value("functions")[0])
+            self._configure(name or (*self.value("functions"), "CURR")[0])
         return self._read()
 
     # The rest of the instrument.

@@ -13,7 +13,7 @@ from instruments.simulated.keithley2400.ranges import (
     Quantity,
     lowest_range,
 )
-from instruments.simulated.keithley2400.source import SourceLayer
+from instruments.simulated.keithley2400.sweeps import SweepLayer
 from instruments.simulated.message import Parameter, ScpiError
 
 # Below this part of its range a limit cannot be held.
@@ -26,7 +26,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-class SenseLayer(SourceLayer):
+class SenseLayer(SweepLayer):
     """Functions and their ranges."""
 
     def _add_sense(self) -> None:

@@ -1,4 +1,4 @@
-"""The source of a 2400: levels, ranges, sweeps, lists, and the output relay.
+"""The source of a 2400: levels, ranges, and the output relay.
 
 In the states NORMal and HIMPedance the switched-off output is open here. (The real one holds zero
 with half a percent of its range in NORMal, which is next to nothing against any other source.)
@@ -15,7 +15,6 @@ from instruments.simulated.circuit import Terminal
 from instruments.simulated.devices.base import DeviceError
 from instruments.simulated.keithley2400.base import flag, within
 from instruments.simulated.keithley2400.ranges import (
-    OHMS,
     OTHER,
     QUANTITIES,
     VOLTAGE,
@@ -26,10 +25,8 @@ from instruments.simulated.keithley2400.ranges import (
     lowest_range,
 )
 from instruments.simulated.keithley2400.status import OVER_TEMPERATURE, StatusModel
-from instruments.simulated.message import Parameter, ScpiError, choice, number
+from instruments.simulated.message import Parameter, ScpiError, choice
 
-MOST_POINTS = 2500
-_MOST_IN_A_MESSAGE = 100
 # How long a new level takes to settle.
 _SETTLING_S = 1e-4
 _PROTECTIONS_V = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0, 210.0)
@@ -60,20 +57,8 @@ class SourceLayer(StatusModel):
         self.action("[:SOURce[1]]:CLEar[:IMMediate]", self.switch_off)
         for quantity in QUANTITIES.values():
             self._add_levels(quantity)
-            self._add_sweep(quantity)
         self.setting("[:SOURce[1]]:VOLTage:PROTection[:LEVel]", "protection_v", 210.0, _protection)
         self.query("[:SOURce[1]]:VOLTage:PROTection:TRIPped", lambda: str(int(self.is_protecting)))
-        sweep = "[:SOURce[1]]:SWEep"
-        self.choice(f"{sweep}:SPACing", "spacing", "LINear LOGarithmic", "LIN")
-        self.choice(f"{sweep}:DIRection", "direction", "UP DOWN", "UP")
-        self.choice(f"{sweep}:RANGing", "ranging", "BEST AUTO FIXed", "BEST")
-        self.choice(f"{sweep}:CABort", "abort", "NEVer EARLy LATE", "NEV")
-        self.setting(
-            f"{sweep}:POINts", "points", MOST_POINTS,
-            lambda p: round(within(p, 2, MOST_POINTS, MOST_POINTS)),
-        )  # fmt: skip
-        self.query(f"{sweep}:POINts", lambda: str(self._points(self.source)))
-        self.remember("by_step", False)
 
     def _refusing(
         self,
@@ -110,23 +95,6 @@ class SourceLayer(StatusModel):
         )  # fmt: skip
         self._refusing(f"{root}:RANGe:AUTO", f"{name} auto", True, flag, _as_digit)
         self._refusing(f"{root}:MODE", f"{name} mode", "FIX", _mode, str)
-
-    def _add_sweep(self, quantity: Quantity) -> None:
-        name, most = quantity.name, quantity.most
-        root = f"[:SOURce[1]]:{quantity.header}"
-        for word in ("STARt", "STOP"):
-            self.number(f"{root}:{word}", f"{name} {word.lower()}", 0.0, -most, most)
-        self.number(f"{root}:STEP", f"{name} step", 0.0, -2 * most, 2 * most)
-        self.query(f"{root}:STEP", lambda: self.format_number(self._step(quantity)))
-        self.number(f"{root}:CENTer", f"{name} center", 0.0, -most, most)
-        self.number(f"{root}:SPAN", f"{name} span", 0.0, -2 * most, 2 * most)
-        self.remember(f"{name} list", (0.0,))
-        listed = f"[:SOURce[1]]:LIST:{quantity.header}"
-        self.on(listed, lambda c, p: self._put_list(quantity, p, ()))
-        self.on(f"{listed}:APPend", lambda c, p: self._put_list(quantity, p, self._list(name)))
-        self.query(f"{listed}:POINts", lambda: str(len(self._list(name))))
-        self.query(listed, lambda: ",".join(map(self.format_number, self._list(name))))
-        self.number(f"{listed}:STARt", f"{name} list start", 1, 1, MOST_POINTS, integer=True)
 
     # Settings and what follows from them.
 
@@ -169,8 +137,6 @@ class SourceLayer(StatusModel):
             self._level = self.value(f"{self.value('function')} level")
         elif name == "delay_s":
             self.put("delay_auto", False)
-        elif name == "points":
-            self.put("by_step", False)
 
     def _changed_level(self, quantity: Quantity, what: str) -> None:
         name = quantity.name
@@ -202,27 +168,12 @@ class SourceLayer(StatusModel):
             self.put(f"{name} range", lowest_range(quantity.ranges, level))
         elif what == "mode" and self.value(f"{name} mode") == "FIX":
             self._follow(quantity)
-        elif what == "step":
-            self.put("by_step", bool(self.value(f"{name} step")))
-        elif what in ("start", "stop", "center", "span"):
-            self._couple(name, what)
 
     def _follow(self, quantity: Quantity) -> None:
         """Bring the output to the level that is set."""
         if quantity is self.source:
             self._level = self.value(f"{quantity.name} level")
             self.apply()
-
-    def _couple(self, name: str, what: str) -> None:
-        """Keep start and stop, center and span the same sweep."""
-        if what in ("start", "stop"):
-            start, stop = self.value(f"{name} start"), self.value(f"{name} stop")
-            self.put(f"{name} center", (start + stop) / 2)
-            self.put(f"{name} span", stop - start)
-        else:
-            center, span = self.value(f"{name} center"), self.value(f"{name} span")
-            self.put(f"{name} start", center - span / 2)
-            self.put(f"{name} stop", center + span / 2)
 
     def _check_power(self) -> None:
         kind = self.value("function")
@@ -241,65 +192,6 @@ class SourceLayer(StatusModel):
         if str(parameter).upper()[:3] == "MIN":
             wanted = 0.0
         return lowest_range(ranges, wanted)
-
-    # Sweeps.
-
-    def _points(self, quantity: Quantity) -> int:
-        span, step = self.value(f"{quantity.name} span"), self.value(f"{quantity.name} step")
-        if not self.value("by_step") or not step:
-            return int(self.value("points"))
-        return int(abs(span / step) * (1 + 1e-9) + 1e-9) + 1
-
-    def _step(self, quantity: Quantity) -> float:
-        if self.value("by_step"):
-            return float(self.value(f"{quantity.name} step"))
-        return float(self.value(f"{quantity.name} span") / (self._points(quantity) - 1))
-
-    def levels(self) -> np.ndarray:
-        """Return the levels that are gone through, again and again: (k,) in V or A.
-
-        Raises
-        ------
-        ScpiError
-            If a sweep is set that cannot be made.
-        """
-        name = self.source.name
-        if self.is_auto_ohms:
-            return np.array([OHMS[self.value("ohms_range")]])
-        mode = self.value(f"{name} mode")
-        if mode == "FIX":
-            return np.array([self.value(f"{name} next")])
-        if mode == "LIST":
-            return np.array(self._list(name)[self.value(f"{name} list start") - 1 :])
-        start, stop = self.value(f"{name} start"), self.value(f"{name} stop")
-        count = self._points(self.source)
-        if count > MOST_POINTS:
-            raise ScpiError(-221)
-        if self.value("spacing") == "LOG":
-            if start * stop <= 0.0:
-                raise ScpiError(-221)
-            found = np.geomspace(start, stop, count)
-        elif self.value("by_step") and self.value(f"{name} step"):
-            step = np.copysign(self.value(f"{name} step"), stop - start)
-            found = start + step * np.arange(count)
-        else:
-            found = np.linspace(start, stop, count)
-        return found[::-1] if self.value("direction") == "DOWN" else found
-
-    def _list(self, name: str) -> tuple[float, ...]:
-        return tuple(self.value(f"{name} list"))
-
-    def _put_list(
-        self, quantity: Quantity, parameters: Sequence[Parameter], before: tuple[float, ...]
-    ) -> None:
-        if not parameters:
-            raise ScpiError(-109)
-        if len(parameters) > _MOST_IN_A_MESSAGE or len(before) + len(parameters) > MOST_POINTS:
-            raise ScpiError(-223)
-        added = tuple(number(each) for each in parameters)
-        if any(abs(each) > quantity.most for each in added):
-            raise ScpiError(-222)
-        self.put(f"{quantity.name} list", before + added)
 
     # The output.
 
@@ -325,6 +217,8 @@ class SourceLayer(StatusModel):
         if self.value("output"):
             return
         self._terminal.drive([self.clock.now()], [0.0])
+        if not self.is_auto_ohms:
+            self._level = self.value(f"{self.source.name} level")
         self.put("output", True)
         try:
             self.apply()

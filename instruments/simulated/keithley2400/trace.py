@@ -10,8 +10,8 @@ import numpy as np
 from instruments.simulated.keithley2400.base import within
 from instruments.simulated.keithley2400.ranges import NOT_A_NUMBER, TOO_LARGE
 from instruments.simulated.keithley2400.readings import Taken
-from instruments.simulated.keithley2400.source import MOST_POINTS
 from instruments.simulated.keithley2400.status import BUFFER_AVAILABLE, BUFFER_FULL
+from instruments.simulated.keithley2400.sweeps import MOST_POINTS
 from instruments.simulated.keithley2400.trigger import TriggerLayer
 from instruments.simulated.message import ScpiError
 from instruments.simulated.scpi import Answer

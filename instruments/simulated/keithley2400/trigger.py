@@ -22,7 +22,6 @@ from instruments.simulated.keithley2400.readings import (
     Taken,
     compensated,
 )
-from instruments.simulated.keithley2400.source import MOST_POINTS
 from instruments.simulated.keithley2400.status import (
     IDLE,
     IN_COMPLIANCE,
@@ -32,6 +31,7 @@ from instruments.simulated.keithley2400.status import (
     WAITING_FOR_ARM,
     WAITING_FOR_TRIGGER,
 )
+from instruments.simulated.keithley2400.sweeps import MOST_POINTS
 from instruments.simulated.message import INFINITY, Parameter, ScpiError, choice
 from instruments.simulated.scpi import Answer, NotYet
 
@@ -153,7 +153,7 @@ class TriggerLayer(ReadingLayer):
         self.samples = []
         self.switch_off()
         super().reset()
-        self._level = 0.0
+        self._level, self._was_auto_ohms = 0.0, False
 
     def switch_off(self) -> None:
         """Open the output relay; a run ends with it."""
@@ -164,8 +164,10 @@ class TriggerLayer(ReadingLayer):
     def group_trigger(self) -> None:
         """Take an interface trigger, even while a question waits for its answer."""
         if self.is_running:
-            self._happen("BUS", is_needed=True)
-            self.notice()
+            try:
+                self._happen("BUS", is_needed=True)
+            except ScpiError as error:
+                self.push(error)
         else:
             super().group_trigger()
 
@@ -183,12 +185,12 @@ class TriggerLayer(ReadingLayer):
     # A run, from inside.
 
     def _happen(self, event: str, is_needed: bool) -> None:
-        if self._awaited == event or (event == "TLIN" and self._awaited == "TRIGGER"):
+        if self._awaited == event:
             self._awaited = ""
             self._go_on(self._run_number)
         elif is_needed:
             raise ScpiError(-211)
-        elif self.is_running:
+        elif self.is_running and event == "TLIN":
             self._is_latched = True
 
     def _forget_edges(self) -> None:

@@ -1,4 +1,4 @@
-"""The simulated 2400 from the manual's side: plain messages, and stock pymeasure drivers."""
+"""The simulated 2400 from the manual's side, by plain messages."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvisa
-from pymeasure.instruments.keithley import Keithley2400
-from pymeasure.instruments.keithley.keithley2400_legacy import Keithley2400Legacy
 from pyvisa.constants import EventMechanism, EventType
 
 from instruments.simulated.bench import bench_of
@@ -220,6 +218,13 @@ def test_reset_leaves_the_buffer_and_the_status_alone(meter) -> None:
     assert ask(meter, ":TRAC:POIN?;:SOUR:VOLT?;:OUTP?;:STAT:MEAS:ENAB?") == "17;0.000000E+00;0;64"
 
 
+def test_a_recalled_setup_sources_its_level(meter) -> None:
+    meter.write(":SOUR:VOLT 3;:OUTP ON;*SAV 1;*RST;*RCL 1")
+    assert ask(meter, ":OUTP?") == "0"
+    meter.write(":OUTP ON")
+    assert numbers(meter, ":READ?")[1] == pytest.approx(3e-6, rel=1e-2)
+
+
 def test_a_linear_sweep_takes_its_time(meter) -> None:
     meter.write(":SENS:CURR:PROT 1e-3;:SENS:FUNC 'CURR';:SENS:CURR:NPLC 1;:SOUR:DEL 0.01")
     meter.write(
@@ -315,6 +320,8 @@ def test_bus_timer_and_line_triggers(meter) -> None:
         smu.external_edge(clock.now() + 0.2)
         clock.sleep(1.0)
     assert np.diff(numbers(meter, ":FETC?")) == pytest.approx(1.0, abs=0.01)
+    meter.assert_trigger()
+    assert error(meter) == -211
     meter.write(":INIT;:ABOR")
     assert ask(meter, ":STAT:OPER:COND?") == "1024"
 
@@ -404,48 +411,3 @@ def test_a_neuron_takes_no_current_source(open_meter: Open) -> None:
     meter.write(":SOUR:FUNC CURR;:OUTP ON")
     assert error(meter) == -221
     assert ask(meter, ":OUTP?") == "0"
-
-
-def stock(meter, kind):
-    return kind(SMU, visa_library=meter.visalib)
-
-
-def test_stock_pymeasure_waits_for_its_buffer(meter) -> None:
-    smu = stock(meter, Keithley2400)
-    smu.reset()
-    smu.source_voltage = 0.5
-    smu.compliance_current = 1e-3
-    smu.config_buffer(10, delay=0.01)
-    smu.source_enabled = True
-    assert not smu.is_buffer_full()
-    smu.start_buffer()
-    smu.wait_for_buffer(lambda: bench(meter).clock.sleep(0.1), timeout=5, interval=0)
-    assert smu.buffer_data.reshape(10, 5)[:, 1] == pytest.approx(5e-7, rel=1e-2)
-    assert smu.mean_voltage == pytest.approx(0.5)
-    assert smu.std_current < 1e-9
-    smu.reset_buffer()
-    assert not smu.is_buffer_full()
-    assert smu.check_errors() == []
-    smu.ramp_to_voltage(1.0, steps=3, pause=0)
-    assert smu.resistance == pytest.approx(1e6, rel=1e-3)
-    smu.shutdown()
-    assert not smu.source_enabled
-
-
-def test_stock_legacy_driver(meter) -> None:
-    with pytest.warns(FutureWarning, match="legacy"):
-        smu = stock(meter, Keithley2400Legacy)
-    smu.reset()
-    smu.apply_voltage(None, 1e-3)
-    smu.measure_current()
-    smu.source_voltage = 2.0
-    smu.enable_source()
-    assert smu.current == pytest.approx(2e-6, rel=1e-3)
-    assert smu.check_errors() == []
-    smu.apply_current(None, 10.0)
-    smu.measure_voltage()
-    smu.source_current = 1e-6
-    smu.enable_source()
-    assert smu.voltage == pytest.approx(1.0, rel=1e-3)
-    smu.disable_source()
-    assert smu.check_errors() == []
