@@ -24,7 +24,9 @@ def stretch(
     # A source that passes zero in a step would leave its compliance, or let the filament open, and
     # be back unseen: guards are looked at where steps end.
     zero_s = -u / du if du != 0.0 else 0.0
-    if 1e-9 < zero_s / (t_next - t) < 1.0 - 1e-9:
+    # Not so near to either end that rounding would put it there, and time would stand still.
+    room_s = max(1e-9 * (t_next - t), 1e-13 * abs(t))
+    if room_s < zero_s < t_next - t - room_s:
         t_next = t + zero_s
     return t_next, u, du
 

@@ -325,3 +325,17 @@ def test_a_filament_at_its_hold_voltage_opens_and_closes_again_without_end_of_st
         found = events(rtol)
         assert [e.kind for e in found] == [e.kind for e in exact]
         assert_allclose([e.time_s for e in found], [e.time_s for e in exact], rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("start_s", [0.0, 0.456401, 37.0])
+@pytest.mark.parametrize("offset_v", [-5e-10, 5e-10, -1e-13])
+def test_a_source_that_ends_a_hair_beside_zero_does_not_stop_time(
+    start_s: float, offset_v: float
+) -> None:
+    """As a generator does whose zero lies between two codes."""
+    corner_s = start_s + np.array([0.0, 1e-6, 3e-3, 3.001e-3, 3.003e-3])
+    level = np.array([offset_v, 0.216, 0.216, offset_v, offset_v])
+    state = resting(read_card("b1"), start_s=start_s)
+    solution = advance(read_card("b1"), state, corner_s, level, start_s + np.array([9e-3]))
+    assert solution.has_converged
+    assert solution.n_steps < 1000
