@@ -1,5 +1,6 @@
 """Plain PyVISA scripts and stock pymeasure drivers against the simulated bench."""
 
+import os
 import subprocess
 import sys
 import time
@@ -284,3 +285,18 @@ def test_a_long_list_of_numbers_is_taken_in_time(manager: pyvisa.ResourceManager
     awg.write("FUNC:ARB long")
     assert awg.query("SYST:ERR?").startswith("+0")
     assert time.monotonic() - started_s < 5.0
+
+
+def test_an_untouched_script_finds_the_bench_by_the_environment() -> None:
+    script = (
+        "import pyvisa; print(pyvisa.ResourceManager().open_resource('GPIB::24').query('*IDN?'))"
+    )
+    environment = os.environ | {"PYVISA_LIBRARY": "@labbench"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert "MODEL 2400" in done.stdout, done.stderr
+    assert done.stderr == ""
