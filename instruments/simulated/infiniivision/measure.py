@@ -49,7 +49,7 @@ _ONE: dict[str, Callable[[Figures, Options], float]] = {
     "NPULses": lambda f, o: f.pulses(False),
     "BWIDth": lambda f, o: f.burst_width,
 }
-_TWO = {
+_TWO: dict[str, Callable[[Figures, Figures], float]] = {
     "DELay": figures.delay_s,
     "PHASe": figures.phase_deg,
     "VRATio": lambda f, g: 20.0 * log10(f.amplitude / _nonzero(g.amplitude)),

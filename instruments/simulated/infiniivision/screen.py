@@ -11,6 +11,7 @@ import numpy as np
 from instruments.simulated.infiniivision import signal
 from instruments.simulated.infiniivision.channels import numbered
 from instruments.simulated.infiniivision.figures import Figures
+from instruments.simulated.infiniivision.image import image
 from instruments.simulated.infiniivision.signal import FloatArray
 from instruments.simulated.message import Parameter, ScpiError
 from instruments.simulated.scpi import NotYet
@@ -23,6 +24,7 @@ _CHANNELS = 4
 _LOOKED_AT, _LEAST_SIGNAL_V = 10_000, 0.01
 # First a short look: of a fast signal there is much in a long one.
 _LOOKS_S = (1e-3, 0.1)
+_SOON_S = 1e-3
 _GOLDEN = 0.6180339887498949
 
 
@@ -32,8 +34,7 @@ def add_commands(scope: Oscilloscope) -> None:
     scope.flag(":DISPlay:VECTors", "vectors", True)
     scope.number(":DISPlay:INTensity:WAVeform", "intensity", 50, 0, 100, integer=True)
     scope.choice(":DISPlay:PERSistence", "persistence", "MINimum INFinite", "MIN")
-    # There is no screen whose image could be sent.
-    scope.on(":DISPlay:DATA?", lambda c, p: _no_image())
+    scope.on(":DISPlay:DATA?", lambda c, p: image(scope, p))
     for clear in (":DISPlay:CLEar", ":CDISplay"):
         scope.on(clear, lambda c, p: None)
     scope.flag(":HARDcopy:INKSaver", "ink_saver", True)
@@ -57,10 +58,6 @@ def add_commands(scope: Oscilloscope) -> None:
     scope.choice(":AUToscale:CHANnels", "autoscale_channels", "ALL DISPlayed", "ALL")
 
 
-def _no_image() -> str:
-    raise ScpiError(-221)
-
-
 def _show(scope: Oscilloscope, parameters: Sequence[Parameter], is_shown: bool) -> None:
     if is_shown and not parameters:
         raise ScpiError(-109)
@@ -78,6 +75,13 @@ def _autoscale(scope: Oscilloscope, parameters: Sequence[Parameter]) -> None:
     every = tuple(range(1, _CHANNELS + 1))
     is_every = scope.settings["autoscale_channels", 0] == "ALL"
     shown = numbered(parameters) or (every if is_every else scope.displayed())
+    if scope.autoscaling and scope.state == "RUN":
+        # There is a picture when it ends.
+        scope.look()
+        if scope.record is None:
+            raise NotYet(scope.clock.now() + _SOON_S)
+        scope.autoscaling = ()
+        return
     if not scope.autoscaling:
         # What is to be seen if there is no signal.
         scope.autoscaling = scope.displayed() or (1,)
@@ -89,7 +93,7 @@ def _autoscale(scope: Oscilloscope, parameters: Sequence[Parameter]) -> None:
     if not live and scope.settings["span", 0] < _LOOKS_S[1]:
         _look(scope, shown, _LOOKS_S[1])
         raise NotYet(scope.done_s)
-    before, scope.autoscaling = scope.autoscaling, ()
+    before = scope.autoscaling
     first = (live or before)[0]
     scope.settings["trigger_source", 0] = f"CHAN{first}"
     span_s = max(scope.limits.span_s, 4.0 * found_s[first]) if live else 1e-3
@@ -97,6 +101,7 @@ def _autoscale(scope: Oscilloscope, parameters: Sequence[Parameter]) -> None:
     for channel in every:
         scope.settings["display", channel] = channel in (live or before)
     scope.begin("RUN", scope.displayed())
+    raise NotYet(scope.clock.now() + _SOON_S)
 
 
 def _look(scope: Oscilloscope, shown: Sequence[int], span_s: float) -> None:

@@ -176,6 +176,8 @@ def test_autoscale_finds_small_fast_and_slow_signals(
     assert lab.ask(":TRIG:SOUR?") == "CHAN1"
     assert float(lab.ask(":CHAN1:RANG?")) == pytest.approx(3.2 * amplitude_v, rel=0.02)
     assert float(lab.ask(":TIM:RANG?")) == pytest.approx(4 / hz, rel=0.02)
+    lab.write("*RST", ":AUT;:STOP")
+    assert float(lab.ask(":MEAS:VPP? CHAN1")) == pytest.approx(2 * amplitude_v, rel=0.1)
 
 
 def test_autoscale_without_a_signal_keeps_what_is_displayed(lab: ScopeBench) -> None:
@@ -209,6 +211,21 @@ def test_more_figures(lab: ScopeBench) -> None:
     assert float(lab.ask(":MEAS:VRAT? CHAN1,CHAN1")) == 0.0
     assert float(lab.ask(":MEAS:PPUL? CHAN1")) in (2, 3)
     assert 2e-3 < float(lab.ask(":MEAS:BWID? CHAN1")) < 3.1e-3
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"), [("PNG", b"\x89PNG"), ("BMP", b"BM"), ("BMP8bit", b"BM")]
+)
+def test_the_screen_can_be_fetched(lab: ScopeBench, kind: str, head: bytes) -> None:
+    empty = bytes(lab.scope.query_binary_values(f":DISP:DATA? {kind},GRAY", "B"))
+    lab.sine(1e3, 1.0, 0.1)
+    lab.write(":CHAN1:RANG 4", ":DIG CHAN1")
+    drawn = bytes(lab.scope.query_binary_values(f":DISPlay:DATA? {kind}, COLor", "B"))
+    assert empty.startswith(head)
+    assert drawn.startswith(head)
+    assert drawn != empty
+    lab.scope.write(":DISP:DATA? JPG")
+    assert lab.error().startswith("-224")
 
 
 def test_polling_the_status_byte_lets_time_pass(lab: ScopeBench) -> None:
