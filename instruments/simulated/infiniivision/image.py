@@ -15,7 +15,8 @@ from instruments.simulated.message import Parameter, ScpiError, choice
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope
 
-_WIDTH, _HEIGHT = 800, 480
+# Half as wide and high as the screen: some clients read byte by byte.
+_WIDTH, _HEIGHT = 400, 240
 _DIVISIONS, _ROWS = 10, 8
 # Background, grid, and the colours of the four channels.
 _COLOURS = np.array(
