@@ -26,7 +26,7 @@ _CONTROLS = {
 _STEP_FIELDS = 5
 _X = np.linspace(0.0, 1.0, 100, endpoint=False)
 _WIDE = 20 * (_X - 0.5)
-_BUILT_INS = {
+BUILT_INS = {
     "EXP_RISE": 1 - 2 * np.exp(-5 * _X),
     "EXP_FALL": 2 * np.exp(-5 * _X) - 1,
     "HAVERSINE": -np.cos(2 * np.pi * _X),
@@ -237,14 +237,14 @@ class ArbGenerator(LevelledGenerator):
             raise ScpiError(-109)
         name = self.arb_name(parameters[0])
         built_in = name.removeprefix(_BUILT_IN).removesuffix(".ARB")
-        if not name.startswith(_BUILT_IN) or built_in not in _BUILT_INS:
+        if not name.startswith(_BUILT_IN) or built_in not in BUILT_INS:
             raise ScpiError(-256)
         self._arbs[channel, name] = _built_in(built_in)
 
     def _files(self) -> str:
-        names = ",".join(f'"{name}.arb,ARB,{2 * _X.size}"' for name in _BUILT_INS)
+        names = ",".join(f'"{name}.arb,ARB,{2 * _X.size}"' for name in BUILT_INS)
         return f"0,{2 * self.memory_points},{names}"
 
 
 def _built_in(name: str) -> NDArray[np.int16]:
-    return np.round(np.clip(_BUILT_INS[name], -1.0, 1.0) * FULL_CODE).astype(np.int16)
+    return np.round(np.clip(BUILT_INS[name], -1.0, 1.0) * FULL_CODE).astype(np.int16)

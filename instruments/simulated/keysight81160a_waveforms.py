@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.simulated.function_generator import CHANNELS
+from instruments.simulated.generator_arbs import BUILT_INS
 from instruments.simulated.generator_levels import LevelledGenerator
 from instruments.simulated.message import Parameter, ScpiError, number, unquoted
 
@@ -15,6 +16,10 @@ FULL_CODE = 8191
 MOST_POINTS = 524_288
 _SLOTS = 4
 _BUILT_IN = ("EXP_RISE", "EXP_FALL", "SINC", "NEG_RAMP", "CARDIAC")
+_BUILT_IN_CODES = {
+    name: np.round(np.clip(BUILT_INS[name], -1.0, 1.0) * FULL_CODE).astype(np.int16)
+    for name in _BUILT_IN
+}
 
 
 class UserGenerator(LevelledGenerator):
@@ -45,6 +50,8 @@ class UserGenerator(LevelledGenerator):
         """Return the DAC codes (n,) of the waveform that is selected, or of another one."""
         name = waveform_name(parameters[0]) if parameters else self.settings["user", channel]
         found = self._volatile.get(channel) if name == "VOLATILE" else self._kept.get(name)
+        if found is None:
+            found = _BUILT_IN_CODES.get(name)
         if found is None and name == "VOLATILE":
             found = np.linspace(-FULL_CODE, FULL_CODE, 100).round().astype(np.int16)
         if found is None:

@@ -247,10 +247,11 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         return data, self._done(session, status)
 
     def read_stb(self, session: Any) -> tuple[int, StatusCode]:
-        """Read the status byte without a message."""
+        """Read the status byte without a message; who polls in a loop lets time pass."""
         opened = self._unlocked(session)
         with self._bench.lock:
             self._clock.catch_up()
+            self._clock.sleep(self._bench.message_latency_s)
             status = opened.port.instrument.serial_poll()
         return status, self._done(session)
 

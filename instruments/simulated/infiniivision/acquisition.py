@@ -165,7 +165,9 @@ class Record:
             return np.full(points, signal.CLIPPED_HIGH, np.uint16)
         if setup.kind == "PEAK":
             return self._peaks(channel, points, shot)
-        index = np.arange(points) * setup.depth // points
+        index = np.arange(points)
+        if points < setup.depth:
+            index = index * setup.depth // points
         noise_v = vertical.noise_v * self._noise(channel, shot, index)
         if setup.kind == "HRES":
             noise_v *= signal.noise_left(setup.oversampling)

@@ -15,7 +15,11 @@ _BINS = 128
 _FLAT = 4.0
 # Base and top lie in this part of the range from either end.
 _OUTER = 0.4
-_LOWER, _MIDDLE, _UPPER = 0.1, 0.5, 0.9
+# Thresholds of edges and transitions.
+STANDARD = (0.1, 0.5, 0.9)
+_LOWER, _MIDDLE, _UPPER = 0, 1, 2
+# Bins on either side of the fullest one that belong to its level.
+_BESIDE = 3
 # Of the amplitude, so that noise on an edge is no edge.
 _HYSTERESIS = 0.15
 # Edges of less than this, in steps of the converter, are noise.
@@ -30,10 +34,22 @@ class Figures:
     time_s, level_v : (n,) float64 arrays
     step_v : float
         Of the converter, 8 bits.
+    thresholds : tuple of float
+        Lower, middle and upper one: parts of the amplitude, or volts.
+    is_absolute : bool
+        Whether they are volts.
     """
 
-    def __init__(self, time_s: FloatArray, level_v: FloatArray, step_v: float) -> None:
+    def __init__(
+        self,
+        time_s: FloatArray,
+        level_v: FloatArray,
+        step_v: float,
+        thresholds: tuple[float, float, float] = STANDARD,
+        is_absolute: bool = False,
+    ) -> None:
         self.time_s, self.level_v, self._step_v = time_s, level_v, step_v
+        self._thresholds, self._is_absolute = thresholds, is_absolute
 
     @cached_property
     def base_top(self) -> tuple[float, float]:
@@ -46,8 +62,13 @@ class Figures:
         enough = _FLAT * self.level_v.size / _BINS
         below = int(np.argmax(counts[:outer]))
         above = _BINS - outer + int(np.argmax(counts[-outer:]))
-        base_v = float(centers[below]) if counts[below] > enough else low_v
-        return base_v, float(centers[above]) if counts[above] > enough else high_v
+
+        def level_v(at: int) -> float:
+            near = slice(max(0, at - _BESIDE), at + _BESIDE + 1)
+            return float(np.average(centers[near], weights=counts[near]))
+
+        base_v = level_v(below) if counts[below] > enough else low_v
+        return base_v, level_v(above) if counts[above] > enough else high_v
 
     @property
     def amplitude(self) -> float:
@@ -95,6 +116,17 @@ class Figures:
             return nan
         return float(ends[0] - begins[begins < ends[0]][-1])
 
+    def pulses(self, is_positive: bool) -> float:
+        """Count the pulses that begin and end within the record."""
+        begins, ends = self.edges if is_positive else self.edges[::-1]
+        return float(np.sum(ends > begins[0])) if begins.size else 0.0
+
+    @property
+    def burst_width(self) -> float:
+        """From the first edge to the last one."""
+        every = np.concatenate(self.edges)
+        return float(every.max() - every.min()) if every.size > 1 else nan
+
     def whole_cycles(self) -> FloatArray:
         """Samples within whole periods; all of them if there is no period."""
         rising = self.edges[0]
@@ -112,8 +144,13 @@ class Figures:
     def _hysteresis_v(self) -> float:
         return _HYSTERESIS * self.amplitude
 
-    def _passes(self, threshold: float, sign: float) -> FloatArray:
+    def _passes(self, which: int, sign: float) -> FloatArray:
         if self.amplitude < _LEAST_STEPS * self._step_v:
+            return np.empty(0)
+        threshold = self._thresholds[which]
+        if self._is_absolute:
+            threshold = (threshold - self.base_top[0]) / self.amplitude
+        if not 0.0 < threshold < 1.0:
             return np.empty(0)
         # Near an outer threshold there is less room for the hysteresis.
         part = min(_HYSTERESIS, threshold / 2, (1 - threshold) / 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import isfinite, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,8 +44,18 @@ _ONE: dict[str, Callable[[Figures, Options], float]] = {
     "PEDGes": lambda f, o: float(f.edges[0].size),
     "NEDGes": lambda f, o: float(f.edges[1].size),
     "AREa": lambda f, o: figures.area(f),
+    "SDEViation": lambda f, o: figures.rms(_span(f, o), True),
+    "PPULses": lambda f, o: f.pulses(True),
+    "NPULses": lambda f, o: f.pulses(False),
+    "BWIDth": lambda f, o: f.burst_width,
 }
-_TWO = {"DELay": figures.delay_s, "PHASe": figures.phase_deg}
+_TWO: dict[str, Callable[[Figures, Figures], float]] = {
+    "DELay": figures.delay_s,
+    "PHASe": figures.phase_deg,
+    "VRATio": lambda f, g: 20.0 * log10(f.amplitude / _nonzero(g.amplitude)),
+}
+# In the order of the command: upper, middle, lower.
+_STANDARD = ("PERC", 90.0, 50.0, 10.0)
 
 
 class Measure:
@@ -75,6 +85,10 @@ class Measure:
             self._add(name, self._one(name))
         for name in _TWO:
             self._add(name, self._two(name))
+        scope.remember("thresholds", _STANDARD, len(_SOURCES))
+        scope.on(":MEASure:DEFine", lambda c, p: self._define(p))
+        scope.on(":MEASure:DEFine?", lambda c, p: self._defined(p))
+        scope.on(":MEASure:STATistics:INCRement", lambda c, p: None)
         scope.on(":MEASure:VTIMe?", lambda c, p: self._at_time(p))
         scope.on(":MEASure:TEDGe?", lambda c, p: self._edge_time(p))
         scope.on(":MEASure:TVALue?", lambda c, p: self._value_time(p))
@@ -146,6 +160,35 @@ class Measure:
         before = self._scope.settings["measured", 0]
         self._scope.settings["measured", 0] = given + before[len(given) :]
 
+    def _define(self, parameters: Sequence[Parameter]) -> None:
+        """Set the thresholds of one channel, or of all."""
+        if len(parameters) < 2:
+            raise ScpiError(-109)
+        choice(parameters[0], ("THResholds",))
+        kind = choice(parameters[1], ("STANdard", "PERCent", "ABSolute"))
+        if kind == "STAN":
+            made, rest = _STANDARD, parameters[2:]
+        else:
+            if len(parameters) < 5:
+                raise ScpiError(-109)
+            upper, middle, lower = (number(p) for p in parameters[2:5])
+            most = 100.0 if kind == "PERC" else INFINITY
+            if not (-most if kind == "ABS" else 0.0) <= lower < middle < upper <= most:
+                raise ScpiError(-222)
+            made, rest = (kind, upper, middle, lower), parameters[5:]
+        if len(rest) > 1:
+            raise ScpiError(-108)
+        for source in [choice(p, _SOURCES) for p in rest] or ["CHAN1", "CHAN2", "CHAN3", "CHAN4"]:
+            self._scope.settings["thresholds", int(source[-1])] = made
+
+    def _defined(self, parameters: Sequence[Parameter]) -> str:
+        if not parameters:
+            raise ScpiError(-109)
+        choice(parameters[0], ("THResholds",))
+        sources, _ = self._split(parameters[1:])
+        kind, *levels = self._scope.settings["thresholds", int(sources[0][-1])]
+        return ",".join(["THR", kind, *(self._scope.format_number(float(v)) for v in levels)])
+
     def _figures(self, source: str) -> Figures | None:
         """Return the record of a channel; none if there is none."""
         scope, channel = self._scope, int(source[-1])
@@ -160,7 +203,13 @@ class Measure:
         shot = min(scope.settings["segment", 0], len(record.triggers_s)) - 1
         shot = shot if record.setup.is_segmented else 0
         level_v = record.volts(channel, points, shot)
-        return Figures(record.time_s(points), level_v, vertical.range_v / 256)
+        kind, *levels = scope.settings["thresholds", channel]
+        unit = 1.0 if kind == "ABS" else 0.01
+        upper, middle, lower = (unit * value for value in levels)
+        return Figures(
+            record.time_s(points), level_v, vertical.range_v / 256, (lower, middle, upper),
+            kind == "ABS",
+        )  # fmt: skip
 
     def _answer(self, measured: Callable[[], float]) -> str:
         try:

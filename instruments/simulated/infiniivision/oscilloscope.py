@@ -73,8 +73,8 @@ class Oscilloscope(ScpiInstrument):
         self.acquisition: Acquisition | None = None
         self.record: Record | None = None
         self.state = "STOP"
-        # While :AUToscale looks at the signals.
-        self.autoscaling = False
+        # While :AUToscale looks at the signals: the channels that were displayed before.
+        self.autoscaling: tuple[int, ...] = ()
         self._terminals, self._noise = terminals, noise
         self._is_digitizing = False
         self._is_over_range = False
@@ -344,7 +344,7 @@ class Oscilloscope(ScpiInstrument):
 
     def _abandon(self) -> None:
         self.acquisition, self.state = None, "STOP"
-        self._is_digitizing = self.autoscaling = False
+        self._is_digitizing, self.autoscaling = False, ()
 
     def _forget_record(self) -> None:
         self.record = None

@@ -164,6 +164,80 @@ def test_autoscale_finds_the_signal(lab: ScopeBench) -> None:
     assert lab.ask(":RST?") == "RUN"
 
 
+@pytest.mark.parametrize(("hz", "amplitude_v", "length_s"), [(1e5, 0.02, 0.05), (40, 0.5, 1.0)])
+def test_autoscale_finds_small_fast_and_slow_signals(
+    lab: ScopeBench, hz: float, amplitude_v: float, length_s: float
+) -> None:
+    lab.write(":BLAN", ":CHAN3:DISP 1")
+    lab.sine(hz, amplitude_v, length_s)
+    lab.bench.clock.sleep(1e-3)
+    lab.write(":AUT")
+    assert lab.ask(":CHAN1:DISP?;:CHAN2:DISP?;:CHAN3:DISP?") == "1;1;0"
+    assert lab.ask(":TRIG:SOUR?") == "CHAN1"
+    assert float(lab.ask(":CHAN1:RANG?")) == pytest.approx(3.2 * amplitude_v, rel=0.02)
+    assert float(lab.ask(":TIM:RANG?")) == pytest.approx(4 / hz, rel=0.02)
+    lab.write("*RST", ":AUT;:STOP")
+    assert float(lab.ask(":MEAS:VPP? CHAN1")) == pytest.approx(2 * amplitude_v, rel=0.1)
+
+
+def test_autoscale_without_a_signal_keeps_what_is_displayed(lab: ScopeBench) -> None:
+    lab.write(":CHAN1:DISP 0;:CHAN3:DISP 1", ":AUT")
+    assert lab.ask(":CHAN1:DISP?;:CHAN3:DISP?") == "0;1"
+
+
+def test_thresholds_of_transitions(lab: ScopeBench) -> None:
+    start_s = lab.square(1e-3, 0.0, 1.0, 20, edge_s=1e-4)
+    lab.write(":CHAN1:RANG 2;OFFS 0.5", ":TIM:RANG 1e-3", ":TRIG:LEV 0.5;SWE NORM", ":DIG CHAN1")
+    assert lab.bench.clock.now() > start_s
+    for thresholds, rise_s in (
+        ("STAN", 8e-5), ("PERC,80,50,20", 6e-5), ("ABS,0.7,0.5,0.3,CHAN1", 4e-5),
+    ):  # fmt: skip
+        lab.write(f":MEAS:DEF THR,{thresholds}")
+        assert float(lab.ask(":MEAS:RIS? CHAN1")) == pytest.approx(rise_s, rel=0.04)
+    assert lab.ask(":MEAS:DEF? THR,CHAN1").startswith("THR,ABS,+7.0")
+    assert lab.ask(":MEAS:DEF? THR,CHAN2").startswith("THR,PERC,+8.0")
+    lab.write(":MEAS:DEF THR,ABS,3,2,1.5")
+    assert lab.ask(":MEAS:RIS? CHAN1") == "+9.90000E+37"
+    for wrong, code in (("THR,PERC,10,50,90", "-222"), ("THR", "-109"), ("GATE,1", "-224")):
+        lab.scope.write(f":MEAS:DEF {wrong}")
+        assert lab.error().startswith(code)
+
+
+def test_more_figures(lab: ScopeBench) -> None:
+    lab.square(1e-3, 0.0, 1.0, 30)
+    lab.write(":CHAN1:RANG 2;OFFS 0.5", ":TIM:RANG 3.1e-3", ":TRIG:LEV 0.5;SWE NORM", ":DIG CHAN1")
+    assert float(lab.ask(":MEAS:VAMP? CHAN1")) == pytest.approx(1.0, rel=0.007)
+    assert float(lab.ask(":MEAS:SDEV? CYCL,CHAN1")) == pytest.approx(0.5, rel=0.02)
+    assert float(lab.ask(":MEAS:VRAT? CHAN1,CHAN1")) == 0.0
+    assert float(lab.ask(":MEAS:PPUL? CHAN1")) in (2, 3)
+    assert 2e-3 < float(lab.ask(":MEAS:BWID? CHAN1")) < 3.1e-3
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"), [("PNG", b"\x89PNG"), ("BMP", b"BM"), ("BMP8bit", b"BM")]
+)
+def test_the_screen_can_be_fetched(lab: ScopeBench, kind: str, head: bytes) -> None:
+    empty = bytes(lab.scope.query_binary_values(f":DISP:DATA? {kind},GRAY", "B"))
+    lab.sine(1e3, 1.0, 0.1)
+    lab.write(":CHAN1:RANG 4", ":DIG CHAN1")
+    drawn = bytes(lab.scope.query_binary_values(f":DISPlay:DATA? {kind}, COLor", "B"))
+    assert empty.startswith(head)
+    assert drawn.startswith(head)
+    assert drawn != empty
+    lab.scope.write(":DISP:DATA? JPG")
+    assert lab.error().startswith("-224")
+
+
+def test_polling_the_status_byte_lets_time_pass(lab: ScopeBench) -> None:
+    lab.write(":TIM:RANG 0.1", "*CLS;*ESE 1;*SRE 32")
+    lab.scope.write(":SING;*OPC")
+    polls = 1
+    while not lab.scope.read_stb() & 64:
+        polls += 1
+        assert polls < 1000
+    assert int(lab.ask("*ESR?")) & 1
+
+
 def test_an_example_in_the_style_of_the_guide(lab: ScopeBench) -> None:
     """Set up, digitize, scale by the preamble, as programs for this family do."""
     scope = lab.scope

@@ -91,3 +91,13 @@ def test_user_waveforms_are_checked(pad: Pad) -> None:
     assert pad.send("FUNC1:USER NONE")[0].startswith("+785")
     assert pad.ask("DATA1:NVOL:CAT?;FREE?") == ";4"
     assert pad.ask("*IDN?").startswith("Agilent Technologies,81160A,")
+
+
+def test_built_in_waveforms_can_be_selected_and_played(pad: Pad) -> None:
+    for name in ("EXP_RISE", "EXP_FALL", "SINC", "NEG_RAMP", "CARDIAC"):
+        assert pad.send(f"FUNC1:USER {name}", "FUNC1 USER", "FREQ1 1e4", "OUTP1 ON") == []
+        assert pad.ask(f"DATA1:ATTR:POIN? {name}") == "100"
+    assert pad.send("FUNC1:USER NEG_RAMP", "VOLT1 2", "VOLT1:OFFS 0") == []
+    start_s = pad.watch()
+    seen = pad.seen(start_s + np.linspace(0, 1e-4, 1001))
+    assert np.ptp(seen) == pytest.approx(2.0, rel=0.02)
