@@ -138,7 +138,7 @@ def test_an_answer_that_comes_when_somebody_else_triggers(transport: str) -> Non
         if transport == "socket":
             for link in links:
                 link.read_termination = link.write_termination = "\n"
-        awg, scope, _ = links
+        awg, scope, *_ = links
         for command in ("FUNC DC", "BURS:STAT ON", "TRIG:SOUR BUS"):
             awg.write(command)
         awg.write_binary_values("DATA:ARB:DAC X,", [0, 1000] * 50 + [0], "h", is_big_endian=True)
