@@ -14,9 +14,9 @@ from pymeasure.instruments.validators import strict_discrete_set, strict_range
 from pyvisa.util import to_ieee_block
 
 from instruments.arbitrary import digitise
+from instruments.burst import BurstSource
 from instruments.link import LinkedInstrument
 from instruments.roles import Clock
-from labbench.errors import InstrumentError, ReadbackError, StimulusError
 from labbench.stimulus import Stimulus
 
 # Into an open circuit; the smaller models' limits, which the larger ones keep too.
@@ -149,7 +149,7 @@ class Keysight33500Driver(LinkedInstrument):
     )
 
 
-class Keysight33500:
+class Keysight33500(BurstSource):
     """A 33500B or 33600A as a PulseSource: one burst of an arbitrary waveform a trigger.
 
     Parameters
@@ -169,6 +169,8 @@ class Keysight33500:
         For everything beyond the role.
     """
 
+    max_voltage_v = MAX_VOLTAGE_V
+
     def __init__(
         self,
         adapter: Any,
@@ -178,29 +180,7 @@ class Keysight33500:
         clock: Clock | None = None,
         **kwargs: Any,
     ) -> None:
-        self.driver = Keysight33500Driver(adapter, name, **kwargs)
-        if channel not in self.driver.channels:
-            raise InstrumentError(
-                f"{self.driver.resource} has the channels "
-                f"{', '.join(map(str, self.driver.channels))}, not {channel}."
-            )
-        self._output: GeneratorChannel = self.driver.channels[channel]
-        self._loaded: tuple[Stimulus, Stimulus] | None = None
-
-    @property
-    def identity(self) -> str:
-        """Get the answer to ``*IDN?`` (str)."""
-        return self.driver.identity
-
-    @property
-    def is_output_on(self) -> bool:
-        """Get whether the output is on (bool)."""
-        return bool(self._output.is_output_on)
-
-    @property
-    def max_voltage_v(self) -> float:
-        """Get the largest absolute level into an open circuit in volt (float)."""
-        return MAX_VOLTAGE_V
+        super().__init__(Keysight33500Driver(adapter, name, **kwargs), channel)
 
     @property
     def max_rate_hz(self) -> float:
@@ -208,20 +188,8 @@ class Keysight33500:
         is_fast = any(model in self.identity for model in _FAST_MODELS)
         return _FAST_RATE_HZ if is_fast else MAX_RATE_HZ
 
-    def load(self, stimulus: Stimulus) -> Stimulus:
-        """Upload a stimulus and return what will be emitted; the output is off afterwards.
-
-        The same stimulus again is not uploaded again, and the output stays as it is.
-
-        Raises
-        ------
-        StimulusError
-            If the generator cannot play it.
-        """
-        if self._loaded is not None and _is_same(self._loaded[0], stimulus):
-            return self._loaded[1]
+    def _upload(self, stimulus: Stimulus) -> Stimulus:
         samples = digitise(stimulus, self.max_rate_hz, MAX_VOLTAGE_V, MIN_AMPLITUDE_V)
-        self._loaded = None
         output = self._output
         # The settings pass through levels that nobody asked for: never at the device.
         output.is_output_on = False
@@ -239,54 +207,13 @@ class Keysight33500:
         output.trigger_source = "BUS"
         output.burst_cycles = 1
         output.is_burst_on = True
-        self._loaded = (stimulus, samples.emitted)
         return samples.emitted
 
-    def arm(self) -> None:
-        """Switch the output on, at zero, waiting for the trigger."""
-        if self._loaded is None:
-            raise StimulusError(f"{self.driver.resource} has no stimulus: load one before arming.")
-        if not self.is_output_on:
-            self._output.is_output_on = True
-
-    def trigger(self) -> None:
-        """Emit the loaded stimulus once."""
-        self.driver.write("*TRG")
-        self.driver.check_errors()
-
-    def safe(self) -> None:
-        """Stop the burst, which rests at zero, then switch off; leave zero behind for the next.
-
-        Raises
-        ------
-        ReadbackError
-            If the output is still on, or its level is not zero.
-        """
-        self._loaded = None
+    def _end(self) -> tuple[str, ...]:
         channel = self._output.id
-        self.driver.abandon()
-        # No check in between: an error left in the queue must not keep the output on.
-        self.driver.write_each(
+        return (
             "ABOR",
             f"OUTP{channel} 0",
             f"SOUR{channel}:FUNC DC",
             f"SOUR{channel}:VOLT:OFFS 0",
         )
-        if self.is_output_on:
-            raise ReadbackError(
-                f"{self.driver.resource}: the output is still on after OUTP{channel} 0."
-            )
-        level_v = self._output.offset_v
-        if level_v != 0.0:
-            raise ReadbackError(
-                f"{self.driver.resource}: the level is {level_v:g} V after setting 0 V."
-            )
-        self.driver.check_errors()
-
-
-def _is_same(one: Stimulus, other: Stimulus) -> bool:
-    return (
-        (one.unit, one.duration_s, one.rest_s) == (other.unit, other.duration_s, other.rest_s)
-        and np.array_equal(one.breakpoints()[0], other.breakpoints()[0])
-        and np.array_equal(one.breakpoints()[1], other.breakpoints()[1])
-    )

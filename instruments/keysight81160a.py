@@ -19,9 +19,10 @@ from pyvisa.util import to_ieee_block
 
 from instruments.arbitrary import FULL_CODE as WIDE_CODE
 from instruments.arbitrary import digitise
+from instruments.burst import BurstSource
 from instruments.link import LinkedMixin
 from instruments.roles import Clock
-from labbench.errors import InstrumentError, ReadbackError, StimulusError
+from labbench.errors import StimulusError
 from labbench.stimulus import PulseTrain, Stimulus, Waveform
 
 FULL_CODE = 8191
@@ -113,7 +114,7 @@ class Keysight81160ADriver(LinkedMixin, StockDriver):
     ch_2 = Instrument.ChannelCreator(PulseChannel, 2)
 
 
-class Keysight81160A:
+class Keysight81160A(BurstSource):
     """An 81160A as a PulseSource: one cycle of a user waveform a trigger.
 
     Parameters
@@ -133,6 +134,8 @@ class Keysight81160A:
         For everything beyond the role.
     """
 
+    max_voltage_v = MAX_VOLTAGE_V
+
     def __init__(
         self,
         adapter: Any,
@@ -142,40 +145,9 @@ class Keysight81160A:
         clock: Clock | None = None,
         **kwargs: Any,
     ) -> None:
-        self.driver = Keysight81160ADriver(adapter, name, **kwargs)
-        if channel not in self.driver.channels:
-            raise InstrumentError(
-                f"{self.driver.resource} has the channels "
-                f"{', '.join(map(str, self.driver.channels))}, not {channel}."
-            )
-        self._output: PulseChannel = self.driver.channels[channel]
-        self._loaded: tuple[Stimulus, Stimulus] | None = None
+        super().__init__(Keysight81160ADriver(adapter, name, **kwargs), channel)
 
-    @property
-    def identity(self) -> str:
-        """Get the answer to ``*IDN?`` (str)."""
-        return self.driver.identity
-
-    @property
-    def is_output_on(self) -> bool:
-        """Get whether the output is on (bool)."""
-        return bool(self._output.is_output_on)
-
-    @property
-    def max_voltage_v(self) -> float:
-        """Get the largest absolute level into an open circuit in volt (float)."""
-        return MAX_VOLTAGE_V
-
-    def load(self, stimulus: Stimulus) -> Stimulus:
-        """Upload a stimulus and return what will be emitted; the output is off afterwards.
-
-        Raises
-        ------
-        StimulusError
-            If the generator cannot play it.
-        """
-        if self._loaded is not None and self._loaded[0] is stimulus:
-            return self._loaded[1]
+    def _upload(self, stimulus: Stimulus) -> Stimulus:
         samples = digitise(stimulus, MAX_RATE_HZ, MAX_VOLTAGE_V, MIN_AMPLITUDE_V)
         if samples.amplitude_v > MAX_AMPLITUDE_V or samples.codes.size > MAX_POINTS:
             raise StimulusError(
@@ -183,7 +155,6 @@ class Keysight81160A:
                 f"{MAX_POINTS} points at most; the stimulus takes {samples.amplitude_v:g} V and "
                 f"{samples.codes.size}: make it smaller or shorter."
             )
-        self._loaded = None
         # Zero volt lies on a code of the coarser DAC too: the offset is moved there.
         step_v = samples.amplitude_v / (2 * FULL_CODE)
         zero_code = int(np.clip(np.round(-samples.offset_v / step_v), -FULL_CODE, FULL_CODE))
@@ -205,45 +176,11 @@ class Keysight81160A:
         output.trigger_mode = "MAN"
         output.cycles = 1
         self.driver.check_errors()
-        emitted = _requantised(samples.emitted, offset_v, step_v)
-        self._loaded = (stimulus, emitted)
-        return emitted
+        return _requantised(samples.emitted, offset_v, step_v)
 
-    def arm(self) -> None:
-        """Switch the output on, at zero, waiting for the trigger."""
-        if self._loaded is None:
-            raise StimulusError(f"{self.driver.resource} has no stimulus: load one before arming.")
-        if not self.is_output_on:
-            self._output.is_output_on = True
-
-    def trigger(self) -> None:
-        """Emit the loaded stimulus once."""
-        self.driver.write("*TRG")
-        self.driver.check_errors()
-
-    def safe(self) -> None:
-        """Switch off and leave zero behind for the next.
-
-        Raises
-        ------
-        ReadbackError
-            If the output is still on, or its level is not zero.
-        """
-        self._loaded = None
+    def _end(self) -> tuple[str, ...]:
         channel = self._output.id
-        self.driver.abandon()
-        # No check in between: an error left in the queue must not keep the output on.
-        self.driver.write_each(f":OUTP{channel} 0", f":FUNC{channel} DC", f":VOLT{channel}:OFFS 0")
-        if self.is_output_on:
-            raise ReadbackError(
-                f"{self.driver.resource}: the output is still on after :OUTP{channel} 0."
-            )
-        level_v = self._output.offset_v
-        if level_v != 0.0:
-            raise ReadbackError(
-                f"{self.driver.resource}: the level is {level_v:g} V after setting 0 V."
-            )
-        self.driver.check_errors()
+        return f":OUTP{channel} 0", f":FUNC{channel} DC", f":VOLT{channel}:OFFS 0"
 
 
 def _requantised(emitted: Stimulus, offset_v: float, step_v: float) -> Stimulus:
