@@ -1,5 +1,5 @@
 """PyVISA finds the simulated bench here: ``ResourceManager("bench.toml@labbench")``."""
 
-from instruments.simulated.visa import SimulatedVisaLibrary
+from instruments.simulated.links.visa import SimulatedVisaLibrary
 
 WRAPPER_CLASS = SimulatedVisaLibrary

@@ -20,9 +20,9 @@ import pyvisa
 from instruments.infiniivision import InfiniiVision
 from instruments.keithley2400 import Keithley2400
 from instruments.keysight33500 import Keysight33500
-from instruments.simulated import hislip
 from instruments.simulated.bench import bench_of, read_bench
-from instruments.simulated.serve import BenchServer
+from instruments.simulated.links import hislip
+from instruments.simulated.links.serve import BenchServer
 from labbench.stimulus import Pulse, PulseTrain
 
 AWG, SCOPE = "TCPIP0::awg.sim::inst0::INSTR", "TCPIP0::scope.sim::inst0::INSTR"

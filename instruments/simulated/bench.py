@@ -22,16 +22,16 @@ from instruments.simulated.circuit import Cable, Circuit
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices import Device, Memristor, Neurons, Wire
 from instruments.simulated.faults import Fault, Port
-from instruments.simulated.function_generator import FunctionGenerator
+from instruments.simulated.generators.function_generator import FunctionGenerator
+from instruments.simulated.generators.keysight33500 import Generator
+from instruments.simulated.generators.keysight81160a import PulseGenerator
 from instruments.simulated.infiniivision import Oscilloscope
 from instruments.simulated.instrument import Instrument
 from instruments.simulated.keithley2400 import SourceMeter
 from instruments.simulated.keithley2636b import SourceMeter2636B
 from instruments.simulated.keithley4200a import ParameterAnalyzer
-from instruments.simulated.keysight33500 import Generator
-from instruments.simulated.keysight81160a import PulseGenerator
-from instruments.simulated.velox import Prober
-from instruments.simulated.wafer import Wafer, WaferEntry
+from instruments.simulated.prober.velox import Prober
+from instruments.simulated.prober.wafer import Wafer, WaferEntry
 from labbench.errors import BenchError, CardError
 from labbench.model import PARAMETERS, ModelCard, read_card
 

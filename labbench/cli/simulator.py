@@ -26,7 +26,7 @@ def serve(
 ) -> None:
     """Serve simulated instruments on 127.0.0.1 until stopped; addresses on stdout, as JSON."""
     from instruments.simulated.bench import read_bench
-    from instruments.simulated.serve import BenchServer
+    from instruments.simulated.links.serve import BenchServer
     from labbench.errors import BenchError
 
     stopped = threading.Event()

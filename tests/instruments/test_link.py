@@ -16,7 +16,7 @@ from instruments.keithley4200a import Keithley4200A
 from instruments.keysight33500 import Keysight33500, Keysight33500Driver
 from instruments.simulated.bench import SimulatedBench, bench_of, canonical, read_bench
 from instruments.simulated.faults import Fault
-from instruments.simulated.serve import BenchServer
+from instruments.simulated.links.serve import BenchServer
 from instruments.velox import Velox
 from labbench.errors import InstrumentError, LinkError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from instruments.simulated.infiniivision.settings import add_limited
 from instruments.simulated.infiniivision.signal import Vertical
-from instruments.simulated.message import Parameter, ScpiError, number, unquoted
+from instruments.simulated.scpi.message import Parameter, ScpiError, number, unquoted
 
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.message import Parameter, ScpiError, choice
+from instruments.simulated.scpi.message import Parameter, ScpiError, choice
 
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope

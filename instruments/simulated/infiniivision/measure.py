@@ -11,7 +11,7 @@ import numpy as np
 from instruments.simulated.infiniivision import figures
 from instruments.simulated.infiniivision.acquisition import MEASURED_POINTS
 from instruments.simulated.infiniivision.figures import Figures
-from instruments.simulated.message import INFINITY, Parameter, ScpiError, choice, number
+from instruments.simulated.scpi.message import INFINITY, Parameter, ScpiError, choice, number
 
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope

@@ -22,8 +22,8 @@ from instruments.simulated.infiniivision.measure import Measure
 from instruments.simulated.infiniivision.signal import FloatArray
 from instruments.simulated.infiniivision.trigger import AUTO_WAIT_S, Condition, Trigger
 from instruments.simulated.instrument import FaultUnknownError
-from instruments.simulated.message import Parameter, ScpiError
-from instruments.simulated.scpi import ERROR_TEXTS, NotYet, ScpiInstrument
+from instruments.simulated.scpi.instrument import ERROR_TEXTS, NotYet, ScpiInstrument
+from instruments.simulated.scpi.message import Parameter, ScpiError
 
 CHANNELS = 4
 _TRIGGERED, _OPERATION = 1, 128

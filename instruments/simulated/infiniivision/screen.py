@@ -13,8 +13,8 @@ from instruments.simulated.infiniivision.channels import numbered
 from instruments.simulated.infiniivision.figures import Figures
 from instruments.simulated.infiniivision.image import image
 from instruments.simulated.infiniivision.signal import FloatArray
-from instruments.simulated.message import Parameter, ScpiError
-from instruments.simulated.scpi import NotYet
+from instruments.simulated.scpi.instrument import NotYet
+from instruments.simulated.scpi.message import Parameter, ScpiError
 
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope

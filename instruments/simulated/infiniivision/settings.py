@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from instruments.simulated.message import Parameter, ScpiError, number
-from instruments.simulated.scpi import ScpiInstrument
+from instruments.simulated.scpi.instrument import ScpiInstrument
+from instruments.simulated.scpi.message import Parameter, ScpiError, number
 
 Limits = Callable[[int], tuple[float, float]]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from instruments.simulated.infiniivision.settings import add_limited
 from instruments.simulated.infiniivision.trigger import Condition
-from instruments.simulated.message import Parameter, ScpiError, choice, number
+from instruments.simulated.scpi.message import Parameter, ScpiError, choice, number
 
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope

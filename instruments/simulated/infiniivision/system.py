@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from instruments.simulated.message import Parameter, ScpiError, number, unquoted
+from instruments.simulated.scpi.message import Parameter, ScpiError, number, unquoted
 
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope

@@ -9,7 +9,7 @@ import numpy as np
 
 from instruments.simulated.infiniivision import signal
 from instruments.simulated.infiniivision.acquisition import MEASURED_POINTS, Record, Setup
-from instruments.simulated.message import Parameter, ScpiError, number
+from instruments.simulated.scpi.message import Parameter, ScpiError, number
 
 if TYPE_CHECKING:
     from instruments.simulated.infiniivision.oscilloscope import Oscilloscope

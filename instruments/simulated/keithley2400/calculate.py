@@ -17,8 +17,8 @@ from instruments.simulated.keithley2400.readings import (
 )
 from instruments.simulated.keithley2400.status import LIMIT_1_FAILED, LIMITS_PASSED
 from instruments.simulated.keithley2400.trace import TraceLayer
-from instruments.simulated.message import Parameter, ScpiError
-from instruments.simulated.scpi import Answer
+from instruments.simulated.scpi.instrument import Answer
+from instruments.simulated.scpi.message import Parameter, ScpiError
 
 # Software limits, and the bits of the measurement register for low and high.
 _LIMITS = (2, 3, 5, 6, 7, 8, 9, 10, 11, 12)

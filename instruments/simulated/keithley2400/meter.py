@@ -16,8 +16,8 @@ from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keithley2400.base import within
 from instruments.simulated.keithley2400.calculate import CalculateLayer
 from instruments.simulated.keithley2400.ranges import DEFAULT_OHMS, QUANTITIES
-from instruments.simulated.message import Parameter, ScpiError, number, unquoted
-from instruments.simulated.scpi import Answer
+from instruments.simulated.scpi.instrument import Answer
+from instruments.simulated.scpi.message import Parameter, ScpiError, number, unquoted
 
 # What :CONFigure and :MEASure? bring back to its default, beside what belongs to a function.
 _PLAIN = {

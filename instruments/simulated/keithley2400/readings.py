@@ -19,7 +19,7 @@ from instruments.simulated.keithley2400.ranges import (
     lowest_range,
 )
 from instruments.simulated.keithley2400.sense import SenseLayer
-from instruments.simulated.message import Parameter, ScpiError, choice
+from instruments.simulated.scpi.message import Parameter, ScpiError, choice
 
 # Bits of the status word of a reading.
 OVERFLOW, FILTERED, FRONT, COMPLIANCE, PROTECTED = 1, 2, 4, 8, 16

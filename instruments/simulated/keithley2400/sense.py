@@ -14,7 +14,7 @@ from instruments.simulated.keithley2400.ranges import (
     lowest_range,
 )
 from instruments.simulated.keithley2400.sweeps import SweepLayer
-from instruments.simulated.message import Parameter, ScpiError
+from instruments.simulated.scpi.message import Parameter, ScpiError
 
 # Below this part of its range a limit cannot be held.
 _LEAST_OF_RANGE = 1e-3

@@ -25,7 +25,7 @@ from instruments.simulated.keithley2400.ranges import (
     lowest_range,
 )
 from instruments.simulated.keithley2400.status import OVER_TEMPERATURE, StatusModel
-from instruments.simulated.message import Parameter, ScpiError, choice
+from instruments.simulated.scpi.message import Parameter, ScpiError, choice
 
 # How long a new level takes to settle.
 _SETTLING_S = 1e-4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from instruments.simulated.keithley2400.base import KeithleyScpi
-from instruments.simulated.message import Parameter, ScpiError, number
+from instruments.simulated.scpi.message import Parameter, ScpiError, number
 
 # Measurement register.
 LIMIT_1_FAILED, LIMITS_PASSED = 1 << 0, 1 << 5

@@ -9,7 +9,7 @@ import numpy as np
 from instruments.simulated.keithley2400.base import within
 from instruments.simulated.keithley2400.ranges import OHMS, QUANTITIES, Quantity
 from instruments.simulated.keithley2400.source import SourceLayer
-from instruments.simulated.message import Parameter, ScpiError, number
+from instruments.simulated.scpi.message import Parameter, ScpiError, number
 
 MOST_POINTS = 2500
 _MOST_IN_A_MESSAGE = 100

@@ -13,8 +13,8 @@ from instruments.simulated.keithley2400.readings import Taken
 from instruments.simulated.keithley2400.status import BUFFER_AVAILABLE, BUFFER_FULL
 from instruments.simulated.keithley2400.sweeps import MOST_POINTS
 from instruments.simulated.keithley2400.trigger import TriggerLayer
-from instruments.simulated.message import ScpiError
-from instruments.simulated.scpi import Answer
+from instruments.simulated.scpi.instrument import Answer
+from instruments.simulated.scpi.message import ScpiError
 
 _BYTES = 24
 _FEEDS = "SENSe SENSe1 CALCulate CALCulate1 CALCulate2"

@@ -32,8 +32,8 @@ from instruments.simulated.keithley2400.status import (
     WAITING_FOR_TRIGGER,
 )
 from instruments.simulated.keithley2400.sweeps import MOST_POINTS
-from instruments.simulated.message import INFINITY, Parameter, ScpiError, choice
-from instruments.simulated.scpi import Answer, NotYet
+from instruments.simulated.scpi.instrument import Answer, NotYet
+from instruments.simulated.scpi.message import INFINITY, Parameter, ScpiError, choice
 
 Steps = Generator[float | str, None, None]
 _ENDLESS = int(1e9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from instruments.simulated.lua import Attribute, ScriptError, Table
+from instruments.simulated.tsp.lua import Attribute, ScriptError, Table
 
 NV_CAPACITY = 60_000
 FILL_ONCE, FILL_WINDOW = 0, 1

@@ -24,8 +24,8 @@ from instruments.simulated.keithley2636b.triggers import (
     parts_of,
     trigger_table,
 )
-from instruments.simulated.lua import Attribute, ScriptError, Table
-from instruments.simulated.tsp import TspInstrument
+from instruments.simulated.tsp.front import TspInstrument
+from instruments.simulated.tsp.lua import Attribute, ScriptError, Table
 
 Waiting = Iterator[float | Detector]
 

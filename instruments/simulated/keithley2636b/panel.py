@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from instruments.simulated.keithley2636b.triggers import LINES, Events, Line, line_table
-from instruments.simulated.lua import Attribute, ScriptError, Table
+from instruments.simulated.tsp.lua import Attribute, ScriptError, Table
 
 if TYPE_CHECKING:
     from instruments.simulated.keithley2636b.meter import SourceMeter2636B

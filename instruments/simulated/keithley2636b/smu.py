@@ -28,7 +28,7 @@ from instruments.simulated.keithley2636b.settings import (
     NUMBERS,
     WHOLE,
 )
-from instruments.simulated.lua import Attribute, ScriptError, Table
+from instruments.simulated.tsp.lua import Attribute, ScriptError, Table
 
 if TYPE_CHECKING:
     from instruments.simulated.keithley2636b.meter import SourceMeter2636B

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from instruments.simulated.lua import Attribute, Table
-from instruments.simulated.registers import Register
+from instruments.simulated.keithley2636b.registers import Register
+from instruments.simulated.tsp.lua import Attribute, Table
 
 _MEASUREMENT, _SYSTEM, _QUESTIONABLE, _OPERATION = 1, 2, 8, 128
 _CHANNEL_BIT = {"a": 2, "b": 4}

@@ -10,7 +10,7 @@ from instruments.simulated.keithley2636b.buffer import ReadingBuffer
 from instruments.simulated.keithley2636b.measuring import Wanted
 from instruments.simulated.keithley2636b.ranges import MOST_A, MOST_V
 from instruments.simulated.keithley2636b.triggers import Detector, Events
-from instruments.simulated.lua import ScriptError, Table
+from instruments.simulated.tsp.lua import ScriptError, Table
 
 if TYPE_CHECKING:
     from instruments.simulated.keithley2636b.meter import SourceMeter2636B

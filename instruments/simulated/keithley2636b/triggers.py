@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.lua import Attribute, ScriptError, Table
+from instruments.simulated.tsp.lua import Attribute, ScriptError, Table
 
 TIMERS, BLENDERS, GENERATORS, LINES = 8, 6, 2, 14
 _LEAST_DELAY_S, _MOST_DELAY_S = 8e-6, 1e5

@@ -10,6 +10,7 @@ import numpy as np
 from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.instrument import FaultUnknownError
+from instruments.simulated.keithley4200a.kxci import KxciError, KxciInstrument, real, whole, word
 from instruments.simulated.keithley4200a.pulse import PulseCard
 from instruments.simulated.keithley4200a.smu import (
     CURRENT_RANGES_A,
@@ -21,7 +22,6 @@ from instruments.simulated.keithley4200a.smu import (
     voltage_range,
 )
 from instruments.simulated.keithley4200a.sweep import Plan, Setup, collect, lay
-from instruments.simulated.kxci import KxciError, KxciInstrument, real, whole, word
 
 SMUS = (1, 2, 3, 4)
 # Terminals of the pulse card, by channel.

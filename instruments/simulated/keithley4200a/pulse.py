@@ -13,6 +13,7 @@ from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices.base import DeviceError
 from instruments.simulated.keithley4200a.capture import MOST_RATE_HZ, RANGES_A, rate_for, sample
+from instruments.simulated.keithley4200a.kxci import KxciError, Run, real, reals, whole, word
 from instruments.simulated.keithley4200a.sweep import counted
 from instruments.simulated.keithley4200a.waveform import (
     LONGEST_S,
@@ -26,7 +27,6 @@ from instruments.simulated.keithley4200a.waveform import (
     Sequence,
     play_sequences,
 )
-from instruments.simulated.kxci import KxciError, Run, real, reals, whole, word
 
 OUTPUT_OHM = 50.0
 OPEN_OHM = 1e6

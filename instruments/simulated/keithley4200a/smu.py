@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices.base import DeviceError
-from instruments.simulated.kxci import KxciError
+from instruments.simulated.keithley4200a.kxci import KxciError
 
 FloatArray = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.simulated.keithley4200a.kxci import KxciError, real, reals, whole, word
 from instruments.simulated.keithley4200a.smu import LINE_HZ, MOST_A, Smu, check
-from instruments.simulated.kxci import KxciError, real, reals, whole, word
 
 FloatArray = NDArray[np.float64]
 

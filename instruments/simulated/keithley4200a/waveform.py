@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.kxci import KxciError
+from instruments.simulated.keithley4200a.kxci import KxciError
 
 FloatArray = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from instruments.simulated.generators.waveforms import pseudo_random_bits
 from instruments.simulated.instrument import FaultUnknownError
-from instruments.simulated.waveforms import pseudo_random_bits
 
 from .generator_bench import Pad, pads
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instruments.simulated.message import (
+from instruments.simulated.scpi.message import (
     ScpiError,
     block,
     complete_messages,

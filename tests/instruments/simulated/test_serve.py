@@ -21,7 +21,7 @@ from pyvisa_py.protocols.hislip import Instrument as HislipClient
 
 from instruments.simulated.bench import SimulatedBench, read_bench
 from instruments.simulated.faults import Fault
-from instruments.simulated.serve import BenchServer
+from instruments.simulated.links.serve import BenchServer
 
 AWG, SMU = "TCPIP0::awg.sim::inst0::INSTR", "GPIB0::24::INSTR"
 TRANSPORTS = ("in process", "socket", "hislip")
@@ -242,10 +242,15 @@ def test_the_command_serves_until_it_is_told_to_stop() -> None:
     command = [sys.executable, "-m", "labbench", "sim", "serve", "--pace", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        document = json.loads(process.stdout.readline())
-        with closing(pyvisa.ResourceManager("@py")) as manager:
-            for one in document["instruments"]:
-                with manager.open_resource(one["hislip"], timeout=2000) as link:
-                    assert link.query("*IDN?").strip() == one["identity"]
-        os.kill(process.pid, signal.SIGTERM)
+        said = {}
+        try:
+            document = json.loads(process.stdout.readline())
+            with closing(pyvisa.ResourceManager("@py")) as manager:
+                for one in document["instruments"]:
+                    with manager.open_resource(one["hislip"], timeout=2000) as link:
+                        said[one["identity"]] = link.query("*IDN?").strip("\r\n\0")
+        finally:
+            os.kill(process.pid, signal.SIGTERM)
         assert process.wait(timeout=10) == 0
+    assert list(said) == list(said.values())
+    assert len(said) == len(document["instruments"]) > 5

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from instruments.simulated.bench import SimulatedBench, parse_simulated
 from instruments.simulated.circuit import Cable
-from instruments.simulated.wafer import Wafer
+from instruments.simulated.prober.wafer import Wafer
 from labbench.errors import BenchError
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.instrument import MESSAGE_AVAILABLE, REQUESTED_SERVICE, Instrument
-from instruments.simulated.message import (
+from instruments.simulated.scpi.message import (
     Parameter,
     ScpiError,
     choice,

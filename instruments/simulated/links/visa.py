@@ -28,7 +28,7 @@ from pyvisa.util import LibraryPath
 from instruments.simulated.bench import SimulatedBench, canonical, read_bench
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import LinkDroppedError, Port
-from instruments.simulated.message import complete_messages
+from instruments.simulated.scpi.message import complete_messages
 from labbench.errors import BenchError
 
 _DEFAULT_BENCH = LibraryPath("default", "the default bench")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.function_generator import CHANNELS
-from instruments.simulated.generator_arbs import BUILT_INS
-from instruments.simulated.generator_levels import LevelledGenerator
-from instruments.simulated.message import Parameter, ScpiError, number, unquoted
+from instruments.simulated.generators.arbs import BUILT_INS
+from instruments.simulated.generators.function_generator import CHANNELS
+from instruments.simulated.generators.levels import LevelledGenerator
+from instruments.simulated.scpi.message import Parameter, ScpiError, number, unquoted
 
 FULL_CODE = 8191
 MOST_POINTS = 524_288

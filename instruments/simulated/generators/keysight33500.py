@@ -15,16 +15,16 @@ from math import inf, sqrt
 
 import numpy as np
 
-from instruments.simulated import waveforms
 from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.function_generator import CHANNELS, conflict
-from instruments.simulated.generator_arbs import FULL_CODE, ArbGenerator
-from instruments.simulated.keysight33500_models import MODELS, Model
-from instruments.simulated.keysight33500_settings import REFUSED, SOURCE, add_settings
-from instruments.simulated.message import Parameter, ScpiError, choice, number
-from instruments.simulated.scpi import ERROR_TEXTS
-from instruments.simulated.waveforms import Burst, Cycle
+from instruments.simulated.generators import waveforms
+from instruments.simulated.generators.arbs import FULL_CODE, ArbGenerator
+from instruments.simulated.generators.function_generator import CHANNELS, conflict
+from instruments.simulated.generators.keysight33500_models import MODELS, Model
+from instruments.simulated.generators.keysight33500_settings import REFUSED, SOURCE, add_settings
+from instruments.simulated.generators.waveforms import Burst, Cycle
+from instruments.simulated.scpi.instrument import ERROR_TEXTS
+from instruments.simulated.scpi.message import Parameter, ScpiError, choice, number
 
 __all__ = ["FULL_CODE", "Generator"]
 

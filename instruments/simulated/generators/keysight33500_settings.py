@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from instruments.simulated.function_generator import CHANNELS, Limits, clipped
-from instruments.simulated.message import Parameter, ScpiError, choice, number, unquoted
+from instruments.simulated.generators.function_generator import CHANNELS, Limits, clipped
+from instruments.simulated.scpi.message import Parameter, ScpiError, choice, number, unquoted
 
 if TYPE_CHECKING:
-    from instruments.simulated.keysight33500 import Generator
+    from instruments.simulated.generators.keysight33500 import Generator
 
 SOURCE = "[:SOURce#]"
 # What the simulated output cannot do when it is switched on.

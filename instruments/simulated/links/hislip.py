@@ -17,7 +17,7 @@ from itertools import count
 
 from instruments.simulated.faults import LinkDroppedError
 from instruments.simulated.instrument import MESSAGE_AVAILABLE
-from instruments.simulated.serve import Line, LoopbackServer, readable
+from instruments.simulated.links.serve import Line, LoopbackServer, readable
 
 _HEADER = struct.Struct("!2sBBIQ")
 (

@@ -19,11 +19,11 @@ import numpy as np
 from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices.base import DeviceError
+from instruments.simulated.generators.waveforms import Burst, Cycle, FloatArray, Program
 from instruments.simulated.instrument import FaultUnknownError
-from instruments.simulated.message import INFINITY, Parameter, ScpiError, number
-from instruments.simulated.scpi import ScpiInstrument
-from instruments.simulated.status import StatusRegister
-from instruments.simulated.waveforms import Burst, Cycle, FloatArray, Program
+from instruments.simulated.scpi.instrument import ScpiInstrument
+from instruments.simulated.scpi.message import INFINITY, Parameter, ScpiError, number
+from instruments.simulated.scpi.status import StatusRegister
 
 CHANNELS = 2
 _SLACK = 1e-9

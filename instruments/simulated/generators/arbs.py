@@ -10,10 +10,10 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.function_generator import CHANNELS
-from instruments.simulated.generator_levels import LevelledGenerator
-from instruments.simulated.message import Parameter, ScpiError, number, unquoted
-from instruments.simulated.waveforms import Cycle, samples
+from instruments.simulated.generators.function_generator import CHANNELS
+from instruments.simulated.generators.levels import LevelledGenerator
+from instruments.simulated.generators.waveforms import Cycle, samples
+from instruments.simulated.scpi.message import Parameter, ScpiError, number, unquoted
 
 FULL_CODE = 32767
 LEAST_POINTS = 8

@@ -16,9 +16,8 @@ from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices.base import DeviceError
 from instruments.simulated.instrument import FaultUnknownError, Instrument
-from instruments.simulated.stage import Heights, Stage
-from instruments.simulated.velox_commands import commands
-from instruments.simulated.velox_language import (
+from instruments.simulated.prober.commands import commands
+from instruments.simulated.prober.language import (
     DOOR,
     END_OF_SUBDIES,
     END_OF_WAFER,
@@ -31,7 +30,8 @@ from instruments.simulated.velox_language import (
     VeloxError,
     whole,
 )
-from instruments.simulated.wafer import Wafer
+from instruments.simulated.prober.stage import Heights, Stage
+from instruments.simulated.prober.wafer import Wafer
 
 
 class Prober(Instrument):

@@ -11,18 +11,18 @@ from math import sqrt
 
 import numpy as np
 
-from instruments.simulated import waveforms
 from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.function_generator import CHANNELS, conflict
-from instruments.simulated.keysight81160a_waveforms import (
+from instruments.simulated.generators import waveforms
+from instruments.simulated.generators.function_generator import CHANNELS, conflict
+from instruments.simulated.generators.keysight81160a_waveforms import (
     FULL_CODE,
     UserGenerator,
     waveform_name,
 )
-from instruments.simulated.message import Parameter, ScpiError, choice, number, unquoted
-from instruments.simulated.scpi import ERROR_TEXTS
-from instruments.simulated.waveforms import Cycle
+from instruments.simulated.generators.waveforms import Cycle
+from instruments.simulated.scpi.instrument import ERROR_TEXTS
+from instruments.simulated.scpi.message import Parameter, ScpiError, choice, number, unquoted
 
 _SHAPES = "SINusoid SQUare RAMP PULSe NOISe DC USER"
 _MOST_HZ = {"SIN": 500e6, "SQU": 330e6, "PULS": 330e6, "RAMP": 5e6, "USER": 330e6}

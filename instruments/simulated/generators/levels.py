@@ -11,13 +11,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from math import log10, sqrt
 
-from instruments.simulated.function_generator import (
+from instruments.simulated.generators.function_generator import (
     CHANNELS,
     FunctionGenerator,
     clipped,
     conflict,
 )
-from instruments.simulated.message import INFINITY, Parameter, ScpiError, number
+from instruments.simulated.scpi.message import INFINITY, Parameter, ScpiError, number
 
 _SLACK = 1e-9
 _DBM_WATT = 1e-3

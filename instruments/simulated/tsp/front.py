@@ -16,9 +16,9 @@ from typing import Any
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.instrument import MESSAGE_AVAILABLE, REQUESTED_SERVICE, Instrument
-from instruments.simulated.lua import Attribute, Lua, LuaError, ScriptError, Table
-from instruments.simulated.registers import Register
-from instruments.simulated.tsp_errors import ERRORS
+from instruments.simulated.keithley2636b.registers import Register
+from instruments.simulated.tsp.errors import ERRORS
+from instruments.simulated.tsp.lua import Attribute, Lua, LuaError, ScriptError, Table
 
 _NO_SEVERITY, _RECOVERABLE = 0, 20
 _QUEUE_LENGTH = 100

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from instruments.simulated.bench import SimulatedBench
 from instruments.simulated.faults import LinkDroppedError, Port
-from instruments.simulated.message import complete_messages
+from instruments.simulated.scpi.message import complete_messages
 
 HOST = "127.0.0.1"
 # How often a connection looks for what it is waiting for, and a paced clock is brought up.
@@ -171,7 +171,7 @@ class BenchServer:
     """
 
     def __init__(self, bench: SimulatedBench, first_port: int = 0) -> None:
-        from instruments.simulated.hislip import HislipServer
+        from instruments.simulated.links.hislip import HislipServer
 
         self._bench = bench
         self._is_closing = threading.Event()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from instruments.simulated.stage import UNITS_UM
+from instruments.simulated.prober.stage import UNITS_UM
 
 # Codes and words of the errors.
 ERRORS = {

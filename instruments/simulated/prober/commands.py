@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instruments.simulated.stage import Stage
-from instruments.simulated.velox_language import (
+from instruments.simulated.prober.language import (
     IN_CONTACT,
     MOTION,
     NO_CONTACT,
@@ -19,9 +18,10 @@ from instruments.simulated.velox_language import (
     velocity,
     whole,
 )
+from instruments.simulated.prober.stage import Stage
 
 if TYPE_CHECKING:
-    from instruments.simulated.velox import Prober
+    from instruments.simulated.prober.velox import Prober
 
 VERSION = "3.4.1"
 

@@ -1,0 +1,1 @@
+"""How simulated instruments are reached: in process by PyVISA, by raw sockets, by HiSLIP."""

@@ -1,0 +1,1 @@
+"""A SCPI instrument without a front: messages taken apart, settings, status, error queue."""
