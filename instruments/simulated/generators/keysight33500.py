@@ -23,7 +23,7 @@ from instruments.simulated.generators.function_generator import CHANNELS, confli
 from instruments.simulated.generators.keysight33500_models import MODELS, Model
 from instruments.simulated.generators.keysight33500_settings import REFUSED, SOURCE, add_settings
 from instruments.simulated.generators.waveforms import Burst, Cycle
-from instruments.simulated.scpi.instrument import ERROR_TEXTS
+from instruments.simulated.scpi.errors import ERROR_TEXTS
 from instruments.simulated.scpi.message import Parameter, ScpiError, choice, number
 
 __all__ = ["FULL_CODE", "Generator"]

@@ -21,7 +21,7 @@ from instruments.simulated.generators.keysight81160a_waveforms import (
     waveform_name,
 )
 from instruments.simulated.generators.waveforms import Cycle
-from instruments.simulated.scpi.instrument import ERROR_TEXTS
+from instruments.simulated.scpi.errors import ERROR_TEXTS
 from instruments.simulated.scpi.message import Parameter, ScpiError, choice, number, unquoted
 
 _SHAPES = "SINusoid SQUare RAMP PULSe NOISe DC USER"

@@ -22,7 +22,8 @@ from instruments.simulated.infiniivision.measure import Measure
 from instruments.simulated.infiniivision.signal import FloatArray
 from instruments.simulated.infiniivision.trigger import AUTO_WAIT_S, Condition, Trigger
 from instruments.simulated.instrument import FaultUnknownError
-from instruments.simulated.scpi.instrument import ERROR_TEXTS, NotYet, ScpiInstrument
+from instruments.simulated.scpi.errors import ERROR_TEXTS
+from instruments.simulated.scpi.instrument import NotYet, ScpiInstrument
 from instruments.simulated.scpi.message import Parameter, ScpiError
 
 CHANNELS = 4

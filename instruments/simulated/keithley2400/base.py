@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from instruments.simulated.scpi.instrument import ERROR_TEXTS, Answer, ScpiInstrument
+from instruments.simulated.scpi.errors import ERROR_TEXTS
+from instruments.simulated.scpi.instrument import Answer, ScpiInstrument
 from instruments.simulated.scpi.message import Parameter, ScpiError, number, unquoted
 
 # User's manual, appendix B, where it differs from SCPI.

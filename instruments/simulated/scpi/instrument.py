@@ -16,59 +16,18 @@ from typing import Any
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.instrument import MESSAGE_AVAILABLE, REQUESTED_SERVICE, Instrument
+from instruments.simulated.scpi.errors import ERROR_TEXTS
 from instruments.simulated.scpi.message import (
     Parameter,
     ScpiError,
     choice,
+    complete_messages,
     header_regex,
     number,
+    quoted,
     split_message,
 )
 
-# SCPI-1999, volume 2, chapter 21.
-ERROR_TEXTS = {
-    -100: "Command error",
-    -101: "Invalid character",
-    -102: "Syntax error",
-    -103: "Invalid separator",
-    -104: "Data type error",
-    -108: "Parameter not allowed",
-    -109: "Missing parameter",
-    -110: "Command header error",
-    -113: "Undefined header",
-    -114: "Header suffix out of range",
-    -120: "Numeric data error",
-    -121: "Invalid character in number",
-    -123: "Exponent too large",
-    -128: "Numeric data not allowed",
-    -131: "Invalid suffix",
-    -138: "Suffix not allowed",
-    -141: "Invalid character data",
-    -148: "Character data not allowed",
-    -151: "Invalid string data",
-    -158: "String data not allowed",
-    -161: "Invalid block data",
-    -168: "Block data not allowed",
-    -200: "Execution error",
-    -211: "Trigger ignored",
-    -213: "Init ignored",
-    -214: "Trigger deadlock",
-    -221: "Settings conflict",
-    -222: "Data out of range",
-    -223: "Too much data",
-    -224: "Illegal parameter value",
-    -225: "Out of memory",
-    -230: "Data corrupt or stale",
-    -240: "Hardware error",
-    -241: "Hardware missing",
-    -310: "System error",
-    -350: "Queue overflow",
-    -400: "Query error",
-    -410: "Query INTERRUPTED",
-    -420: "Query UNTERMINATED",
-    -430: "Query DEADLOCKED",
-    -440: "Query UNTERMINATED after indefinite response",
-}
 # Bits of the standard event register, by the hundreds of the error code.
 _EVENT_BITS = {1: 32, 2: 16, 4: 4}
 _DEVICE_ERROR, _OPERATION_COMPLETE, _POWER_ON = 8, 1, 128
@@ -101,6 +60,7 @@ class ScpiInstrument(Instrument):
     """
 
     errors: dict[int, str] = ERROR_TEXTS
+    has_blocks = True
     no_error = '+0,"No error"'
     number_format = "+.14E"
     queue_length = 20
@@ -123,13 +83,15 @@ class ScpiInstrument(Instrument):
     # What the link calls.
 
     def message(self, data: bytes) -> None:
-        """Take one complete program message."""
-        units: deque[Unit] = deque()
-        try:
-            units.extend(split_message(data))
-        except ScpiError as error:
-            self.push(error)
-        self._waiting.append((units, []))
+        """Take one complete program message, or several, each on a line of its own."""
+        lines, rest = complete_messages(data, self.terminator)
+        for line in [*lines, rest] if rest or not lines else lines:
+            units: deque[Unit] = deque()
+            try:
+                units.extend(split_message(line))
+            except ScpiError as error:
+                self.push(error)
+            self._waiting.append((units, []))
         self.poll()
 
     def poll(self) -> None:
@@ -233,7 +195,7 @@ class ScpiInstrument(Instrument):
         *, channels: int = 0,
     ) -> None:  # fmt: skip
         """Add a setting that is a string."""
-        self._setting(pattern, name, default, read, lambda value: f'"{value}"', channels)
+        self._setting(pattern, name, default, read, quoted, channels)
 
     def remember(self, name: str, default: Any, channels: int = 0) -> None:
         """Keep a setting and its value after ``*RST``."""
@@ -307,6 +269,9 @@ class ScpiInstrument(Instrument):
                 if -200 < error.code <= -100:
                     break  # after a command error nothing of the rest is to be trusted
                 answer = None
+            except Exception:
+                units.clear()  # a fault of the simulator's own must not come back for ever
+                raise
             units.popleft()
             if answer is not None:
                 answers.append(answer if isinstance(answer, bytes) else answer.encode())
@@ -365,7 +330,9 @@ class ScpiInstrument(Instrument):
         for command in self._commands:
             match = command.regex.fullmatch(header)
             if match:
-                channel = int(match[1] or 1) if match.re.groups else 1
+                suffix = match[1] if match.re.groups else ""
+                # Of a suffix too long to be anything the first digits say as much.
+                channel = int(suffix[:9] or 1) if suffix else 1
                 if not 1 <= channel <= command.last_channel:
                     raise ScpiError(-114)
                 return command, channel
@@ -383,7 +350,11 @@ class ScpiInstrument(Instrument):
         self.on("*ESR?", lambda c, p: self._read_event())
         self.on("*ESE", lambda c, p: setattr(self, "_event_enable", _register(p)))
         self.on("*ESE?", lambda c, p: str(self._event_enable))
-        self.on("*SRE", lambda c, p: setattr(self, "_service_enable", _register(p)))
+        # Bit 6 of the enable register means nothing, and reads back as 0.
+        self.on(
+            "*SRE",
+            lambda c, p: setattr(self, "_service_enable", _register(p) & ~REQUESTED_SERVICE),
+        )
         self.on("*SRE?", lambda c, p: str(self._service_enable))
         self.on("*STB?", lambda c, p: str(self.summary))
         self.on("*TST?", lambda c, p: "0")
@@ -405,8 +376,8 @@ class ScpiInstrument(Instrument):
 
 
 def _register(parameters: Sequence[Parameter]) -> int:
-    if not parameters:
-        raise ScpiError(-109)
+    if len(parameters) != 1:
+        raise ScpiError(-108 if parameters else -109)
     value = round(number(parameters[0]))
     if not 0 <= value <= 255:
         raise ScpiError(-222)
