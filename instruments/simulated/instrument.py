@@ -28,6 +28,8 @@ class Instrument(ABC):
     ----------
     terminator : bytes
         Ends a message on links without an END of their own, in both directions.
+    has_blocks : bool
+        Whether messages may hold definite-length blocks, in which the terminator ends nothing.
     answers : deque of bytes
         Complete response messages, terminator included; one is read at a time.
     service_listeners : list of callable
@@ -37,6 +39,7 @@ class Instrument(ABC):
     """
 
     terminator: ClassVar[bytes] = b"\n"
+    has_blocks: ClassVar[bool] = False
     last_terminal: ClassVar[int] = 1
 
     def __init__(self, identity: str, clock: VirtualClock) -> None:

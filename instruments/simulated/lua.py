@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _MOST_STEPS = 100_000_000
+# An access to the instrument takes about as long as so many steps.
+_ACCESS_STEPS = 100
 _MOST_BYTES = 200_000_000
 # What a value of the wrong kind raises where it is used.
 _MISUSES = (TypeError, ValueError, OverflowError)
@@ -19,15 +21,16 @@ _PLACE = re.compile(r'(?:\[string "[^"]*"\]|[^:\n]*):(\d+): (.*)', re.DOTALL)
 
 # Scripts get Lua tables and Lua functions only, never an object of ours to climb out by.
 _SETUP = """
-local get, set, overrun, most_steps = ...
+local get, set, overrun, most_steps, access_steps, most_kept = ...
 local owners = setmetatable({}, {__mode = "k"})
 local hook, sethook, create = nil, debug.sethook, coroutine.create
 local error, select, unpack, setmetatable = error, select, unpack, setmetatable
 local loadstring, setfenv, pcall = loadstring, setfenv, pcall
-local steps, getinfo = 0, debug.getinfo
+local steps, accesses, getinfo = 0, 0, debug.getinfo
 
 local function wrap(call)
   return function(...)
+    accesses = accesses + 1
     local result = {call(select("#", ...), ...)}
     if result[1] == false then error(result[2], 2) end
     return unpack(result, 3, result[2] + 2)
@@ -58,7 +61,8 @@ local function proxy(owner)
 end
 
 hook = function()
-  steps = steps + 100000
+  steps = steps + 100000 + access_steps * accesses
+  accesses = 0
   if steps > most_steps then
     -- From now on at every step: a script may catch errors.
     sethook(hook, "", 1)
@@ -84,13 +88,33 @@ coroutine.wrap = function(run)
   end
 end
 
-local function run(chunk)
-  steps = 0
-  sethook(hook, "", 100000)
-  return pcall(chunk)
+-- What scripts keep is theirs until it fills the memory: then all of their globals go.
+local collect, pairs, globals, factory = collectgarbage, pairs, _G, nil
+local function keep()
+  factory = {}
+  for name in pairs(globals) do factory[name] = true end
+end
+local function tidy()
+  if collect("count") * 1024 < most_kept then return end
+  collect()
+  if collect("count") * 1024 < most_kept then return end
+  for name in pairs(globals) do
+    if not factory[name] then globals[name] = nil end
+  end
+  collect()
 end
 
-return proxy, wrap, run, sethook, function(made) return owners[made] end
+local function run(chunk)
+  steps, accesses = 0, 0
+  sethook(hook, "", 100000)
+  local ok, words = pcall(chunk)
+  sethook()
+  -- Outside of a call nothing catches that the memory is full: that would end the process.
+  pcall(tidy)
+  return ok, words
+end
+
+return proxy, wrap, run, sethook, function(made) return owners[made] end, keep
 """
 _HIDDEN = (
     "io", "os", "package", "python", "debug", "require", "module", "dofile", "loadfile", "load",
@@ -187,10 +211,13 @@ class Lua:
         self.globals = self._lua.globals()
         self._load = self.globals.loadstring
         self._overrun_line = 0
-        self.is_running = False
-        self._proxy, self._wrap, self._run, self._sethook, self._owner = self._lua.execute(
-            _SETUP, self._get, self._set, self._note_overrun, _MOST_STEPS
-        )
+        self.is_running = self._is_left = False
+        (
+            self._proxy, self._wrap, self._run, self._sethook, self._owner, self.keep,
+        ) = self._lua.execute(
+            _SETUP, self._get, self._set, self._note_overrun, _MOST_STEPS, _ACCESS_STEPS,
+            _MOST_BYTES // 2,
+        )  # fmt: skip
         for name in _HIDDEN:
             self.globals[name] = None
         self.globals.string.dump = None
@@ -216,7 +243,7 @@ class Lua:
         LuaError
             If it stopped.
         """
-        self._overrun_line = 0
+        self._overrun_line, self._is_left = 0, False
         self.is_running = True
         try:
             result = self._run(chunk)
@@ -227,6 +254,8 @@ class Lua:
             self.is_running = False
         if self._overrun_line:
             raise LuaError(f"chunk:{self._overrun_line}: the script was aborted: it did not end")
+        if self._is_left:
+            return
         if isinstance(result, tuple) and result[0] is False:
             if isinstance(result[1], BaseException):
                 raise result[1]  # the simulator's own fault is not the script's
@@ -276,6 +305,11 @@ class Lua:
     def type_of(self, value: Any) -> str:
         """Return Lua's name for the type of a value that is no number or text."""
         return "table" if isinstance(value, Table) else str(self._type(value) or "userdata")
+
+    def leave(self) -> None:
+        """End the chunk that runs, without a fault."""
+        self._is_left = True
+        raise ScriptError("exit")
 
     def _note_overrun(self, line: int) -> None:
         self._overrun_line = self._overrun_line or max(1, line)

@@ -18,6 +18,9 @@ _PREFIXES = {
     "": 1.0, "N": 1e-9, "U": 1e-6, "M": 1e-3, "K": 1e3, "MA": 1e6, "G": 1e9,
 }  # fmt: skip
 _BASES = {"#H": 16, "#Q": 8, "#B": 2}
+# Within quotes nothing is a block; a string that does not end on its line is none.
+_BLOCK_OR_STRING = rb"""|#|"[^"\n]*"|'[^'\n]*'"""
+_HASH_OR_STRING = re.compile(_BLOCK_OR_STRING[1:])
 _SHORT = 100
 _DIGITS = (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9")
 # What instruments answer for infinity; IEEE 488.2 has no other word.
@@ -62,47 +65,53 @@ def _split_message(data: bytes) -> Sequence[tuple[str, Sequence[Parameter]]]:
 _split_known = lru_cache(maxsize=1024)(_split_message)
 
 
-def complete_messages(data: bytes, terminator: bytes) -> tuple[list[bytes], bytes]:
+def complete_messages(
+    data: bytes, terminator: bytes, has_blocks: bool = True
+) -> tuple[list[bytes], bytes]:
     """Split a stream into complete messages, terminators included, and the rest.
 
-    A terminator inside of a definite-length block ends nothing.
+    A terminator inside of a definite-length block ends nothing, unless the language has no blocks.
     """
+    if terminator not in data:
+        return [], data  # a long message comes in many parts
     messages, start, at = [], 0, 0
-    while (end := data.find(terminator, at)) >= 0:
-        block_at = data.find(b"#", at, end)
-        if block_at >= 0 and data[block_at + 1 : block_at + 2] in _DIGITS:
-            digits = int(data[block_at + 1 : block_at + 2])
-            length = data[block_at + 2 : block_at + 2 + digits]
-            if length.isdigit():
-                at = block_at + 2 + digits + int(length)
-                if at > len(data):
-                    break
-                continue
-        at = end + len(terminator)
-        messages.append(data[start:at])
-        start = at
+    landmark = re.compile(re.escape(terminator) + (_BLOCK_OR_STRING if has_blocks else b""))
+    while found := landmark.search(data, at):
+        at = found.end()
+        if found[0] == terminator:
+            messages.append(data[start:at])
+            start = at
+        elif found[0] == b"#":
+            at = _block_end(data, found.start()) or at
+            if at > len(data):
+                break
     return messages, data[start:]
+
+
+def _block_end(data: bytes, at: int) -> int:
+    """Return where a definite-length block that begins somewhere ends; 0 if none begins there."""
+    digits = data[at + 1 : at + 2]
+    length = data[at + 2 : at + 2 + int(digits)] if digits in _DIGITS else b""
+    return at + 2 + len(length) + int(length) if length.isdigit() else 0
 
 
 def _take_blocks(data: bytes) -> tuple[str, list[bytes]]:
     """Replace definite-length blocks by NUL and their number, so that nothing reads them."""
+    if b"#" not in data and b"\0" not in data:
+        return data.decode("latin-1"), []
     blocks: list[bytes] = []
     pieces: list[str] = []
-    start = 0
-    while (at := data.find(b"#", start)) >= 0:
-        digits = data[at + 1 : at + 2]
-        if digits.upper() in (b"H", b"Q", b"B"):
-            # A number to another base.
-            pieces.append(data[start : at + 1].decode("latin-1"))
-            start = at + 1
-            continue
-        length = data[at + 2 : at + 2 + int(digits)] if digits.isdigit() else b""
-        end = at + 2 + len(length) + int(length) if length.isdigit() else 0
-        if not at < end <= len(data):
+    start = at = 0
+    while found := _HASH_OR_STRING.search(data, at):
+        at = found.end()
+        if found[0] != b"#" or data[at : at + 1].upper() in (b"H", b"Q", b"B"):
+            continue  # a string, or a number to another base
+        end = _block_end(data, found.start())
+        if not end or end > len(data):
             raise ScpiError(-161)
-        pieces += [data[start:at].decode("latin-1"), f"\0{len(blocks)}"]
-        blocks.append(data[at + 2 + len(length) : end])
-        start = end
+        pieces += [data[start : found.start()].decode("latin-1"), f"\0{len(blocks)}"]
+        blocks.append(data[at + 1 + int(data[at : at + 1]) : end])
+        start = at = end
     pieces.append(data[start:].decode("latin-1"))
     text = "".join(pieces)
     if text.count("\0") > len(blocks):
@@ -158,20 +167,24 @@ def number(parameter: Parameter) -> float:
     if text[:2] in _BASES:
         try:
             return float(int(text[2:], _BASES[text[:2]]))
+        except OverflowError:
+            return INFINITY
         except ValueError:
             raise ScpiError(-121) from None
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise ScpiError(-104)
+    # What is too large for a float is as good as infinite, and out of every range.
+    value = max(-INFINITY, min(INFINITY, float(match[1])))
     suffix = match[2]
     if not suffix:
-        return float(match[1])
+        return value
     for unit in _UNIT_NAMES:
         prefix = suffix.removesuffix(unit)
         if suffix.endswith(unit) and prefix in _PREFIXES:
             # SCPI: "MHZ" and "MOHM" are mega, every other M is milli.
             mega = prefix == "M" and unit in ("HZ", "OHM")
-            return float(match[1]) * (1e6 if mega else _PREFIXES[prefix])
+            return value * (1e6 if mega else _PREFIXES[prefix])
     raise ScpiError(-131)
 
 
@@ -187,10 +200,19 @@ def choice(parameter: Parameter, options: tuple[str, ...]) -> str:
 
 
 def unquoted(parameter: Parameter) -> str:
-    """Return a string without its quotes."""
+    """Return a string without its quotes; one that is doubled in it counts once."""
     if isinstance(parameter, bytes):
         raise ScpiError(-104)
-    return parameter.strip("\"'")
+    quote = parameter[:1]
+    if len(parameter) < 2 or quote not in "\"'" or parameter[-1] != quote:
+        return parameter.strip("\"'")
+    return parameter[1:-1].replace(quote * 2, quote)
+
+
+def quoted(text: str) -> str:
+    """Write a string as an answer."""
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def block(data: bytes) -> bytes:

@@ -20,8 +20,10 @@ from instruments.simulated.message import (
     Parameter,
     ScpiError,
     choice,
+    complete_messages,
     header_regex,
     number,
+    quoted,
     split_message,
 )
 
@@ -101,6 +103,7 @@ class ScpiInstrument(Instrument):
     """
 
     errors: dict[int, str] = ERROR_TEXTS
+    has_blocks = True
     no_error = '+0,"No error"'
     number_format = "+.14E"
     queue_length = 20
@@ -123,13 +126,15 @@ class ScpiInstrument(Instrument):
     # What the link calls.
 
     def message(self, data: bytes) -> None:
-        """Take one complete program message."""
-        units: deque[Unit] = deque()
-        try:
-            units.extend(split_message(data))
-        except ScpiError as error:
-            self.push(error)
-        self._waiting.append((units, []))
+        """Take one complete program message, or several, each on a line of its own."""
+        lines, rest = complete_messages(data, self.terminator)
+        for line in [*lines, rest] if rest or not lines else lines:
+            units: deque[Unit] = deque()
+            try:
+                units.extend(split_message(line))
+            except ScpiError as error:
+                self.push(error)
+            self._waiting.append((units, []))
         self.poll()
 
     def poll(self) -> None:
@@ -233,7 +238,7 @@ class ScpiInstrument(Instrument):
         *, channels: int = 0,
     ) -> None:  # fmt: skip
         """Add a setting that is a string."""
-        self._setting(pattern, name, default, read, lambda value: f'"{value}"', channels)
+        self._setting(pattern, name, default, read, quoted, channels)
 
     def remember(self, name: str, default: Any, channels: int = 0) -> None:
         """Keep a setting and its value after ``*RST``."""
@@ -307,6 +312,9 @@ class ScpiInstrument(Instrument):
                 if -200 < error.code <= -100:
                     break  # after a command error nothing of the rest is to be trusted
                 answer = None
+            except Exception:
+                units.clear()  # a fault of the simulator's own must not come back for ever
+                raise
             units.popleft()
             if answer is not None:
                 answers.append(answer if isinstance(answer, bytes) else answer.encode())
@@ -365,7 +373,9 @@ class ScpiInstrument(Instrument):
         for command in self._commands:
             match = command.regex.fullmatch(header)
             if match:
-                channel = int(match[1] or 1) if match.re.groups else 1
+                suffix = match[1] if match.re.groups else ""
+                # Of a suffix too long to be anything the first digits say as much.
+                channel = int(suffix[:9] or 1) if suffix else 1
                 if not 1 <= channel <= command.last_channel:
                     raise ScpiError(-114)
                 return command, channel
@@ -383,7 +393,11 @@ class ScpiInstrument(Instrument):
         self.on("*ESR?", lambda c, p: self._read_event())
         self.on("*ESE", lambda c, p: setattr(self, "_event_enable", _register(p)))
         self.on("*ESE?", lambda c, p: str(self._event_enable))
-        self.on("*SRE", lambda c, p: setattr(self, "_service_enable", _register(p)))
+        # Bit 6 of the enable register means nothing, and reads back as 0.
+        self.on(
+            "*SRE",
+            lambda c, p: setattr(self, "_service_enable", _register(p) & ~REQUESTED_SERVICE),
+        )
         self.on("*SRE?", lambda c, p: str(self._service_enable))
         self.on("*STB?", lambda c, p: str(self.summary))
         self.on("*TST?", lambda c, p: "0")
@@ -405,8 +419,8 @@ class ScpiInstrument(Instrument):
 
 
 def _register(parameters: Sequence[Parameter]) -> int:
-    if not parameters:
-        raise ScpiError(-109)
+    if len(parameters) != 1:
+        raise ScpiError(-108 if parameters else -109)
     value = round(number(parameters[0]))
     if not 0 <= value <= 255:
         raise ScpiError(-222)

@@ -87,8 +87,10 @@ class _SocketHandler(socketserver.BaseRequestHandler):
                     data = link.recv(_CHUNK)
                     if not data:
                         return
-                    terminator = line.port.instrument.terminator
-                    messages, stream = complete_messages(stream + data, terminator)
+                    instrument = line.port.instrument
+                    messages, stream = complete_messages(
+                        stream + data, instrument.terminator, instrument.has_blocks
+                    )
                     for message in messages:
                         line.send(message)
                         self._flush(link, line)

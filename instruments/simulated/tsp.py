@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from calendar import timegm
 from collections import deque
 from collections.abc import Callable
 from importlib.resources import files
@@ -28,6 +29,8 @@ _POWER_ON = 128
 # What a command costs, so that scripts that wait for a time get there.
 _ACCESS_S = 1e-5
 ASCII, REAL32, REAL64 = 1, 2, 3
+# The simulated instruments know no date: they are always switched on at that of 2026.
+_SWITCHED_ON_S = timegm((2026, 1, 1, 0, 0, 0))
 _LOAD = re.compile(r"(loadscript|loadandrunscript)(?:\s+(\w+))?\s*", re.IGNORECASE)
 
 
@@ -313,10 +316,10 @@ class TspInstrument(Instrument):
         define("errorqueue", self._error_table())
         define("eventlog", _event_log())
         define("format", self._format_table())
-        define("opc", lambda: self._completing.append("*OPC"))
+        define("opc", lambda: self._completing.append("*OPC") or self.settle())
         define("waitcomplete", lambda *group: self.wait())
         define("delay", self._delay)
-        define("exit", self._exit)
+        define("exit", self.lua.leave)
         define("makegetter", lambda table, key: lambda: _member(table, key))
         define("makesetter", lambda table, key: lambda value: _assign(table, key, value))
         self.lua.globals.script = self.lua.to_lua([])
@@ -324,7 +327,24 @@ class TspInstrument(Instrument):
         self.lua.globals.script.newautorun = self.lua.to_lua(self._new_script)
         self.lua.globals.script.run = self.lua.to_lua(self._run_anonymous)
         self.lua.globals.script.delete = self.lua.to_lua(self._delete_script)
+        self.lua.globals.script.user = self.lua.to_lua(Table(catalog=self._catalog))
+        define("os", Table(time=self._time, clock=self.clock.now))
         self.lua.run(self.lua.compile(files(__package__).joinpath("factory.lua").read_text()))
+        self.lua.keep()
+
+    def _catalog(self) -> Callable[[], str | None]:
+        """Return an iterator over the names of the scripts, as loops want it."""
+        names = iter([name for name in self._scripts if name != "anonymous"])
+        return lambda *_: next(names, None)
+
+    def _time(self, when: Any = None) -> int:
+        """Return seconds since 1970: now, or of a table with year, month and day."""
+        if when is None:
+            return _SWITCHED_ON_S + int(self.clock.now())
+        # Noon and the first second are what Lua takes for granted.
+        fields = [when["year"], when["month"], when["day"]]
+        fields += [12 if when["hour"] is None else when["hour"], when["min"] or 0, when["sec"] or 0]
+        return timegm(tuple(int(each) for each in fields))
 
     def _run_anonymous(self) -> None:
         script = self._scripts.get("anonymous")
@@ -347,9 +367,6 @@ class TspInstrument(Instrument):
             self.push(1101)
         else:
             self.clock.sleep(max(0.0, float(seconds)))
-
-    def _exit(self) -> None:
-        raise ScriptError("exit")
 
     def _next_error(self) -> tuple[int, str, int, int]:
         if not self._queue:

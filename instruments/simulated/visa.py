@@ -15,20 +15,24 @@ answer that nobody read is still there in front of the next one.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
 from math import inf
 from typing import Any
 
-from pyvisa import attributes, constants, errors, highlevel, rname
-from pyvisa.constants import EventMechanism, EventType, ResourceAttribute, StatusCode
+from pyvisa import constants, errors, highlevel, rname
+from pyvisa.constants import (
+    EventMechanism,
+    EventType,
+    ResourceAttribute,
+    StatusCode,
+)
 from pyvisa.util import LibraryPath
 
 from instruments.simulated.bench import SimulatedBench, canonical, read_bench
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import LinkDroppedError, Port
-from instruments.simulated.message import complete_messages
+from instruments.simulated.faults import LinkDroppedError
+from instruments.simulated.session import Locks, Session
 from labbench.errors import BenchError
 
 _DEFAULT_BENCH = LibraryPath("default", "the default bench")
@@ -36,114 +40,6 @@ _DEFAULT_BENCH = LibraryPath("default", "the default bench")
 
 # While a paced clock waits, other threads get at the bench this often.
 _SLICE_S = 5e-3
-# Of the VISA specification.
-_DEFAULT_TIMEOUT_MS = 2000
-
-
-class Session:
-    """One opened resource: its attributes, what is being written, and what was read ahead."""
-
-    def __init__(self, manager: int, name: rname.ResourceName, port: Port) -> None:
-        self.port = port
-        self.kind = (name.interface_type_const, name.resource_class)
-        self.is_hislip = "hislip" in str(getattr(name, "lan_device_name", "")).lower()
-        self.is_dropped = False
-        self.partial = b""
-        self.stream = b""
-        self.mechanisms = 0
-        self.events: deque[EventType] = deque()
-        self.listener: Callable[[], None] | None = None
-        self.attributes: dict[int, Any] = {
-            ResourceAttribute.resource_manager_session: manager,
-            ResourceAttribute.resource_name: str(name),
-            ResourceAttribute.resource_class: name.resource_class,
-            ResourceAttribute.interface_type: name.interface_type_const,
-            ResourceAttribute.interface_number: int(getattr(name, "board", 0)),
-        }
-
-    def get(self, attribute: int) -> tuple[Any, StatusCode]:
-        """Return an attribute, by default that of the VISA specification."""
-        known = attributes.AttributesByID.get(attribute)
-        if known is None or not known.in_resource(self.kind) or not known.read:
-            return 0, StatusCode.error_nonsupported_attribute
-        return self.attributes.setdefault(attribute, known.default), StatusCode.success
-
-    def set(self, attribute: int, value: Any) -> StatusCode:
-        """Change an attribute."""
-        known = attributes.AttributesByID.get(attribute)
-        if known is None or not known.in_resource(self.kind):
-            return StatusCode.error_nonsupported_attribute
-        if not known.write:
-            return StatusCode.error_attribute_read_only
-        self.attributes[attribute] = value
-        return StatusCode.success
-
-    @property
-    def timeout_s(self) -> float:
-        """How long a read waits for an answer."""
-        value = self.attributes.get(ResourceAttribute.timeout_value, _DEFAULT_TIMEOUT_MS)
-        return 0.0 if value in (constants.VI_TMO_INFINITE, None) else value / 1000.0
-
-    @property
-    def has_end(self) -> bool:
-        """Whether a write ends its message by itself; sockets and serial lines need a newline."""
-        interface, resource_class = self.kind
-        return resource_class == "INSTR" and interface != constants.InterfaceType.asrl
-
-    @property
-    def termination(self) -> bytes | None:
-        """The character that ends a read, if one does."""
-        if not self.attributes.get(ResourceAttribute.termchar_enabled, False):
-            return None
-        return bytes([self.get(ResourceAttribute.termchar)[0]])
-
-    def write(self, data: bytes) -> None:
-        """Send bytes; they are a message once they end."""
-        self.partial += data
-        terminator = self.port.instrument.terminator
-        if not self.has_end:
-            messages, self.partial = complete_messages(self.partial, terminator)
-            for message in messages:
-                self._read_ahead()
-                self.port.message(message)
-        else:
-            message, self.partial = self.partial, b""
-            self.port.message(message)
-
-    def read(self, count: int) -> tuple[bytes, StatusCode]:
-        """Return what has come, if anything, and how it ended."""
-        end, asked = self.termination, count
-        if not self.has_end:
-            self._read_ahead()
-            if end and (at := self.stream.find(end)) >= 0:
-                count = min(count, at + 1)
-            data, self.stream = self.stream[:count], self.stream[count:]
-            is_end = False
-        else:
-            data, is_end = self.port.take(count, end)
-        if end and data.endswith(end):
-            return data, StatusCode.success_termination_character_read
-        if is_end or (not self.has_end and len(data) < asked):
-            return data, StatusCode.success
-        return data, StatusCode.success_max_count_read
-
-    def has_come(self, count: int) -> bool:
-        """Whether a read of so many bytes can end: with a stream, at its end character or count."""
-        if self.has_end:
-            return self.port.is_talking
-        self._read_ahead()
-        end = self.termination
-        return len(self.stream) >= count or (end in self.stream if end else bool(self.stream))
-
-    def clear(self) -> None:
-        """Forget what was written and read ahead; interfaces that can, clear the device."""
-        self.partial = self.stream = b""
-        if self.has_end:
-            self.port.instrument.device_clear()
-
-    def _read_ahead(self) -> None:
-        while self.port.is_talking:
-            self.stream += self.port.take(1 << 30)[0]
 
 
 class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
@@ -172,7 +68,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         self._sessions: dict[int, Session] = {}
         self._managers: set[int] = set()
         self._numbers = count(1)
-        self._locks: dict[Port, int] = {}
+        self._locks = Locks()
 
     # Opening and closing.
 
@@ -196,12 +92,18 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
             address = canonical(resource_name)
         except BenchError:
             return 0, self._done(session, StatusCode.error_invalid_resource_name)
+        # VISA does not tell capitals from small letters.
+        names = {known.upper(): known for known in self._bench.ports}
+        address = names.get(address.upper(), address)
         port = self._bench.ports.get(address)
         if port is None:
             return 0, self._done(session, StatusCode.error_resource_not_found)
         number = next(self._numbers)
         name = rname.ResourceName.from_string(address)
-        opened = self._sessions[number] = Session(session, name, port)
+        opened = Session(session, name, port)
+        if access_mode and self._locks.take(port, number, access_mode, None) is None:
+            return 0, self._done(session, StatusCode.error_resource_locked)
+        self._sessions[number] = opened
         opened.listener = lambda: self._service_request(number, opened)
         port.instrument.service_listeners.append(opened.listener)
         return number, self._done(number)
@@ -214,7 +116,8 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
             self.bench = None
         elif (opened := self._sessions.pop(session, None)) is not None:
             opened.port.instrument.service_listeners.remove(opened.listener)
-            self._locks = {key: owner for key, owner in self._locks.items() if owner != session}
+            while self._locks.give_back(opened.port, session):
+                pass
         return StatusCode.success
 
     def list_resources(self, session: Any, query: str = "?*::INSTR") -> tuple[str, ...]:
@@ -263,8 +166,11 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
         return self._done(session)
 
     def flush(self, session: Any, mask: Any) -> StatusCode:
-        """Discard what waits to be read."""
-        return self.clear(session)
+        """Discard what has been read ahead; an instrument with END keeps its own answer."""
+        opened = self._unlocked(session)
+        with self._bench.lock:
+            opened.flush()
+        return self._done(session)
 
     def assert_trigger(self, session: Any, protocol: Any) -> StatusCode:
         """Send an interface trigger."""
@@ -286,16 +192,23 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
     def lock(
         self, session: Any, lock_type: Any, timeout: Any, requested_key: Any = None
     ) -> tuple[str, StatusCode]:
-        """Keep other sessions from an instrument; a shared lock keeps nobody out."""
-        opened = self._unlocked(session)
-        if lock_type == constants.AccessModes.exclusive_lock:
-            self._locks[opened.port] = session
-        return requested_key or "", self._done(session)
+        """Keep other sessions from an instrument, but those with the key of a shared lock."""
+        opened, key = self._session(session), None
+
+        def is_taken() -> bool:
+            nonlocal key
+            key = self._locks.take(opened.port, session, lock_type, requested_key)
+            return key is not None
+
+        is_endless = timeout is None or timeout >= constants.VI_TMO_INFINITE
+        if not self._wait(inf if is_endless else timeout / 1e3, lambda: inf, is_taken):
+            self._done(session, StatusCode.error_resource_locked)
+        return key or "", self._done(session)
 
     def unlock(self, session: Any) -> StatusCode:
         """Let other sessions at an instrument again."""
         opened = self._session(session)
-        if self._locks.pop(opened.port, None) is None:
+        if not self._locks.give_back(opened.port, session):
             return self._done(session, StatusCode.error_session_not_locked)
         return self._done(session)
 
@@ -303,7 +216,11 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
 
     def get_attribute(self, session: Any, attribute: Any) -> tuple[Any, StatusCode]:
         """Return an attribute of a resource."""
-        value, status = self._session(session).get(attribute)
+        opened = self._session(session)
+        if attribute == ResourceAttribute.resource_lock_state:
+            return self._locks.state(opened.port), self._done(session)
+        with self._bench.lock:
+            value, status = opened.get(attribute)
         return value, self._done(session, status)
 
     def set_attribute(self, session: Any, attribute: Any, attribute_state: Any) -> StatusCode:
@@ -431,7 +348,7 @@ class SimulatedVisaLibrary(highlevel.VisaLibraryBase):
 
     def _unlocked(self, session: Any) -> Session:
         opened = self._session(session)
-        if self._locks.get(opened.port, session) != session:
+        if not self._locks.lets_in(opened.port, session):
             self._done(session, StatusCode.error_resource_locked)
         return opened
 

@@ -289,7 +289,9 @@ class Program:
             time_s, size = known_s, size + corner_s.size
             if not isfinite(time_s) or time_s > to_s or size >= _MOST_AT_ONCE:
                 break
-        return np.concatenate(found_s), self.volt(np.concatenate(found)), time_s
+        # Where pieces meet, rounding must not have time run backwards.
+        corner_s = np.clip(np.maximum.accumulate(np.concatenate(found_s)), from_s, time_s)
+        return corner_s, self.volt(np.concatenate(found)), time_s
 
     def _at(self, time_s: float) -> tuple[Burst | None, float]:
         """Return the burst that began last, and when the next one begins."""

@@ -12,7 +12,7 @@ from instruments.simulated.circuit import Terminal
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.instrument import FaultUnknownError
 from instruments.simulated.keithley2636b.buffer import Column, ReadingBuffer
-from instruments.simulated.keithley2636b.panel import Display, interfaces, kept, local_node
+from instruments.simulated.keithley2636b.panel import Display, interfaces, local_node, user_strings
 from instruments.simulated.keithley2636b.ranges import HIGH_V, LEAST_LIMIT_A
 from instruments.simulated.keithley2636b.smu import Smu
 from instruments.simulated.keithley2636b.status import Status
@@ -215,7 +215,7 @@ class SourceMeter2636B(TspInstrument):
         define("reset", lambda *_: self.reset())
         define("printbuffer", self._print_buffer)
         define("bit", _bit_table())
-        define("userstring", kept())
+        define("userstring", user_strings())
         define("gettimezone", lambda: "+00:00")
         define("settime", lambda *_: None)
         super()._define()
@@ -263,6 +263,10 @@ def _bit_table() -> Table:
     def place(function: Callable[[int, int], Any]) -> Callable[..., Any]:
         return lambda value, index: function(int(value), int(index) - 1)
 
+    def set_field(value: Any, index: Any, width: Any, field: Any) -> int:
+        mask = (1 << int(width)) - 1
+        return int(value) & ~(mask << int(index) - 1) | (int(field) & mask) << int(index) - 1
+
     return Table(
         bitand=lambda a, b: int(a) & int(b),
         bitor=lambda a, b: int(a) | int(b),
@@ -272,4 +276,6 @@ def _bit_table() -> Table:
         toggle=place(lambda value, index: value ^ 1 << index),
         test=place(lambda value, index: bool(value >> index & 1)),
         get=place(lambda value, index: value & 1 << index),
+        getfield=lambda value, index, width: int(value) >> int(index) - 1 & (1 << int(width)) - 1,
+        setfield=set_field,
     )

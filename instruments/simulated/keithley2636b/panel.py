@@ -90,7 +90,8 @@ class Display(Table):
             "prompt": lambda *_: None, "inputvalue": lambda *_: None,
             "trigger": Table(EVENT_ID=meter.events.new(), overrun=False, clear=lambda: None,
                              wait=lambda timeout_s=0.0: meter.clock.sleep(timeout_s) or False),
-            "loadmenu": Table(add=lambda *_: None, delete=lambda *_: None),
+            "loadmenu": Table(add=lambda *_: None, delete=lambda *_: None,
+                              catalog=lambda: lambda *_: None),
         }  # fmt: skip
 
     def _show(self, screen: Any) -> None:
@@ -189,11 +190,30 @@ def interfaces(meter: SourceMeter2636B, events: Events) -> dict[str, Table]:
     )  # fmt: skip
     data.members["count"] = Attribute(lambda: len(queue))
     link = Table(
-        state="offline", node=1, group=0, master=0, reset=lambda *_: 0, initialize=lambda: 0
-    )
+        state="offline", node=1, group=0, master=0, reset=lambda *_: 0, initialize=lambda: 0,
+        trigger=line_table(Line(events) for _ in range(3)), TRIG_BYPASS=0, TRIG_FALLING=1,
+        TRIG_RISING=2, TRIG_EITHER=3, TRIG_SYNCHRONOUSA=4, TRIG_SYNCHRONOUS=5,
+        TRIG_SYNCHRONOUSM=6, TRIG_RISINGA=7, TRIG_RISINGM=8,
+    )  # fmt: skip
     serial = kept(baud=9600, databits=8, parity="none", flowcontrol="none")
     gpib = kept(address=26)
     return {
         "beeper": beeper, "lan": lan, "dataqueue": data, "tsplink": link, "serial": serial,
         "gpib": gpib, "digio": digital_lines(meter, events),
     }  # fmt: skip
+
+
+def user_strings() -> Table:
+    """Return ``userstring``: texts by name."""
+    texts: dict[str, str] = {}
+
+    def catalog() -> Any:
+        names = iter(list(texts))
+        return lambda *_: next(names, None)
+
+    return Table(
+        add=lambda name, text: texts.update({str(name): str(text)}),
+        get=texts.get,
+        delete=lambda name: texts.pop(name, None) and None,
+        catalog=catalog,
+    )
