@@ -90,8 +90,7 @@ local function configure(read, level, buffer, bias, limit, ton, toff, points, ta
   for _, each in pairs({smua, smub}) do
     if buffer == each.nvbuffer1 or buffer == each.nvbuffer2 then smu = each end
   end
-  smu = smu or (buffer and buffer.smu)
-  if not smu then return false, "buffer: a reading buffer is expected" end
+  if not smu then return false, "buffer: a dedicated reading buffer is expected" end
   if not (ton > 0 and toff > 0) then return false, "ton, toff: a time above zero is expected" end
   if points < 1 then return false, "points: at least one is expected" end
   if tag == nil then return false, "tag: a number is expected" end
@@ -129,6 +128,8 @@ function InitiatePulseTest(tag)
   smu.source.func = source == "v" and smu.OUTPUT_DCVOLTS or smu.OUTPUT_DCAMPS
   smu.source["limit" .. read] = train.limit
   local before = smu.source["level" .. source]
+  train.buffer.clear()
+  train.buffer.appendmode = 1
   for n = 1, train.points do
     local started = timer.measure.t()
     smu.source["level" .. source] = train.level(n)

@@ -330,6 +330,21 @@ class TspInstrument(Instrument):
         self.lua.globals.script.user = self.lua.to_lua(Table(catalog=self._catalog))
         define("os", Table(time=self._time, clock=self.clock.now))
         self.lua.run(self.lua.compile(files(__package__).joinpath("factory.lua").read_text()))
+        self.lua.keep()
+
+    def _catalog(self) -> Callable[[], str | None]:
+        """Return an iterator over the names of the scripts, as loops want it."""
+        names = iter([name for name in self._scripts if name != "anonymous"])
+        return lambda *_: next(names, None)
+
+    def _time(self, when: Any = None) -> int:
+        """Return seconds since 1970: now, or of a table with year, month and day."""
+        if when is None:
+            return _SWITCHED_ON_S + int(self.clock.now())
+        # Noon and the first second are what Lua takes for granted.
+        fields = [when["year"], when["month"], when["day"]]
+        fields += [12 if when["hour"] is None else when["hour"], when["min"] or 0, when["sec"] or 0]
+        return timegm(tuple(int(each) for each in fields))
 
     def _catalog(self) -> Callable[[], str | None]:
         """Return an iterator over the names of the scripts, as loops want it."""

@@ -21,7 +21,7 @@ _PLACE = re.compile(r'(?:\[string "[^"]*"\]|[^:\n]*):(\d+): (.*)', re.DOTALL)
 
 # Scripts get Lua tables and Lua functions only, never an object of ours to climb out by.
 _SETUP = """
-local get, set, overrun, most_steps, access_steps = ...
+local get, set, overrun, most_steps, access_steps, most_kept = ...
 local owners = setmetatable({}, {__mode = "k"})
 local hook, sethook, create = nil, debug.sethook, coroutine.create
 local error, select, unpack, setmetatable = error, select, unpack, setmetatable
@@ -88,15 +88,33 @@ coroutine.wrap = function(run)
   end
 end
 
+-- What scripts keep is theirs until it fills the memory: then all of their globals go.
+local collect, pairs, globals, factory = collectgarbage, pairs, _G, nil
+local function keep()
+  factory = {}
+  for name in pairs(globals) do factory[name] = true end
+end
+local function tidy()
+  if collect("count") * 1024 < most_kept then return end
+  collect()
+  if collect("count") * 1024 < most_kept then return end
+  for name in pairs(globals) do
+    if not factory[name] then globals[name] = nil end
+  end
+  collect()
+end
+
 local function run(chunk)
   steps, accesses = 0, 0
   sethook(hook, "", 100000)
   local ok, words = pcall(chunk)
   sethook()
+  -- Outside of a call nothing catches that the memory is full: that would end the process.
+  pcall(tidy)
   return ok, words
 end
 
-return proxy, wrap, run, sethook, function(made) return owners[made] end
+return proxy, wrap, run, sethook, function(made) return owners[made] end, keep
 """
 _HIDDEN = (
     "io", "os", "package", "python", "debug", "require", "module", "dofile", "loadfile", "load",
@@ -194,9 +212,12 @@ class Lua:
         self._load = self.globals.loadstring
         self._overrun_line = 0
         self.is_running = self._is_left = False
-        self._proxy, self._wrap, self._run, self._sethook, self._owner = self._lua.execute(
-            _SETUP, self._get, self._set, self._note_overrun, _MOST_STEPS, _ACCESS_STEPS
-        )
+        (
+            self._proxy, self._wrap, self._run, self._sethook, self._owner, self.keep,
+        ) = self._lua.execute(
+            _SETUP, self._get, self._set, self._note_overrun, _MOST_STEPS, _ACCESS_STEPS,
+            _MOST_BYTES // 2,
+        )  # fmt: skip
         for name in _HIDDEN:
             self.globals[name] = None
         self.globals.string.dump = None

@@ -78,8 +78,11 @@ def test_a_script_without_an_end_is_ended(meter: Meter, endless: str) -> None:
 
 
 def test_scripts_cannot_get_out(meter: Meter) -> None:
-    for name in ("io", "os", "package", "python", "debug", "require", "dofile", "load", "setfenv"):
+    for name in ("io", "package", "python", "debug", "require", "dofile", "load", "setfenv"):
         assert meter.ask(name) == ["nil"], name
+    # Of os there is the time, and nothing that reaches the machine.
+    for name in ("execute", "getenv", "exit", "remove", "rename", "tmpname", "setlocale"):
+        assert meter.ask(f"os.{name}") == ["nil"], name
     assert meter.ask("type(smua), type(smua.reset), type(print)") == [
         "table",
         "function",
@@ -238,3 +241,21 @@ def test_no_message_breaks_it(meter: Meter, words: list[str]) -> None:
     instrument.message(b"*CLS")
     instrument.message(b"*IDN?")
     assert instrument.answers[-1].decode().strip() == instrument.identity
+
+
+def test_a_full_memory_is_an_error_and_the_next_chunk_finds_room(meter: Meter) -> None:
+    meter.write("t = {} while true do t[#t + 1] = {1, 2, 3} end")
+    assert meter.error()[0] == -286
+    assert meter.ask("t") == ["nil"]
+    assert meter.number("smua.source.levelv") == 0
+
+
+def test_exit_is_no_error_and_the_factory_pulses(meter: Meter) -> None:
+    meter.write("exit() print(5)")
+    assert meter.error()[0] == 0
+    assert meter.number("bit.getfield(240, 5, 4)") == 15
+    meter.write("smua.measure.nplc = 0.01 smua.source.output = 1")
+    meter.write("ConfigPulseVMeasureI(smua.nvbuffer1, 0, 1, 0.1, 1e-3, 1e-2, 3, 1)")
+    assert meter.ask("InitiatePulseTest(1)")[0] == "true"
+    assert meter.number("smua.nvbuffer1.n") == 3
+    assert meter.error()[0] == 0
