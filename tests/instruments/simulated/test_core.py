@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import pyvisa
-from instruments.simulated.message import complete_messages, split_message, unquoted
-from instruments.simulated.waveforms import Burst, Program, sine
 from pyvisa.constants import AccessModes, BufferOperation
 from pyvisa.errors import VisaIOError
+
+from instruments.simulated.generators.waveforms import Burst, Program, sine
+from instruments.simulated.scpi.message import complete_messages, split_message, unquoted
 
 from ..conftest import AWG
 
