@@ -89,10 +89,6 @@ class Port:
         self.faults.append((fault, re.compile(fault.on, re.IGNORECASE)))
         self._seen.append(0)
 
-    def clear_faults(self) -> None:
-        """Have nothing go wrong any more."""
-        self.faults, self._seen = [], []
-
     def message(self, data: bytes) -> None:
         """Send one complete program message.
 

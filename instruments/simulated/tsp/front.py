@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-from calendar import timegm
 from collections import deque
 from collections.abc import Callable
 from importlib.resources import files
@@ -19,6 +18,7 @@ from instruments.simulated.clock import VirtualClock
 from instruments.simulated.instrument import MESSAGE_AVAILABLE, REQUESTED_SERVICE, Instrument
 from instruments.simulated.keithley2636b.registers import Register
 from instruments.simulated.tsp.errors import ERRORS
+from instruments.simulated.tsp.library import assign, event_log, member, seconds
 from instruments.simulated.tsp.lua import Attribute, Lua, LuaError, ScriptError, Table
 
 _NO_SEVERITY, _RECOVERABLE = 0, 20
@@ -29,8 +29,6 @@ _POWER_ON = 128
 # What a command costs, so that scripts that wait for a time get there.
 _ACCESS_S = 1e-5
 ASCII, REAL32, REAL64 = 1, 2, 3
-# The simulated instruments know no date: they are always switched on at that of 2026.
-_SWITCHED_ON_S = timegm((2026, 1, 1, 0, 0, 0))
 _LOAD = re.compile(r"(loadscript|loadandrunscript)(?:\s+(\w+))?\s*", re.IGNORECASE)
 
 
@@ -314,21 +312,21 @@ class TspInstrument(Instrument):
         define("print", self._print)
         define("printnumber", self._print_numbers)
         define("errorqueue", self._error_table())
-        define("eventlog", _event_log())
+        define("eventlog", event_log())
         define("format", self._format_table())
         define("opc", lambda: self._completing.append("*OPC") or self.settle())
         define("waitcomplete", lambda *group: self.wait())
         define("delay", self._delay)
         define("exit", self.lua.leave)
-        define("makegetter", lambda table, key: lambda: _member(table, key))
-        define("makesetter", lambda table, key: lambda value: _assign(table, key, value))
+        define("makegetter", lambda table, key: lambda: member(table, key))
+        define("makesetter", lambda table, key: lambda value: assign(table, key, value))
         self.lua.globals.script = self.lua.to_lua([])
         self.lua.globals.script.new = self.lua.to_lua(self._new_script)
         self.lua.globals.script.newautorun = self.lua.to_lua(self._new_script)
         self.lua.globals.script.run = self.lua.to_lua(self._run_anonymous)
         self.lua.globals.script.delete = self.lua.to_lua(self._delete_script)
         self.lua.globals.script.user = self.lua.to_lua(Table(catalog=self._catalog))
-        define("os", Table(time=self._time, clock=self.clock.now))
+        define("os", Table(time=lambda when=None: seconds(self.clock, when), clock=self.clock.now))
         self.lua.run(self.lua.compile(files(__package__).joinpath("factory.lua").read_text()))
         self.lua.keep()
 
@@ -336,29 +334,6 @@ class TspInstrument(Instrument):
         """Return an iterator over the names of the scripts, as loops want it."""
         names = iter([name for name in self._scripts if name != "anonymous"])
         return lambda *_: next(names, None)
-
-    def _time(self, when: Any = None) -> int:
-        """Return seconds since 1970: now, or of a table with year, month and day."""
-        if when is None:
-            return _SWITCHED_ON_S + int(self.clock.now())
-        # Noon and the first second are what Lua takes for granted.
-        fields = [when["year"], when["month"], when["day"]]
-        fields += [12 if when["hour"] is None else when["hour"], when["min"] or 0, when["sec"] or 0]
-        return timegm(tuple(int(each) for each in fields))
-
-    def _catalog(self) -> Callable[[], str | None]:
-        """Return an iterator over the names of the scripts, as loops want it."""
-        names = iter([name for name in self._scripts if name != "anonymous"])
-        return lambda *_: next(names, None)
-
-    def _time(self, when: Any = None) -> int:
-        """Return seconds since 1970: now, or of a table with year, month and day."""
-        if when is None:
-            return _SWITCHED_ON_S + int(self.clock.now())
-        # Noon and the first second are what Lua takes for granted.
-        fields = [when["year"], when["month"], when["day"]]
-        fields += [12 if when["hour"] is None else when["hour"], when["min"] or 0, when["sec"] or 0]
-        return timegm(tuple(int(each) for each in fields))
 
     def _run_anonymous(self) -> None:
         script = self._scripts.get("anonymous")
@@ -412,20 +387,3 @@ class TspInstrument(Instrument):
             asciiprecision=choose("precision", 16, 0, 1405),
             byteorder=choose("byteorder", 1, 0, -224),
         )  # fmt: skip
-
-
-def _event_log() -> Table:
-    """Return an event log that nothing ever writes to."""
-    nothing = {name: lambda: None for name in ("all", "next", "clear")}
-    return Table(count=0, enable=1, overwritemethod=1, LAN_DISCARD_OLDEST=1, **nothing)
-
-
-def _member(table: Any, key: Any) -> Any:
-    return table.read(key) if isinstance(table, Table) else table[key]
-
-
-def _assign(table: Any, key: Any, value: Any) -> None:
-    if isinstance(table, Table):
-        table.write(key, value)
-    else:
-        table[key] = value
