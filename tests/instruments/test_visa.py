@@ -300,3 +300,13 @@ def test_an_untouched_script_finds_the_bench_by_the_environment() -> None:
     )
     assert "MODEL 2400" in done.stdout, done.stderr
     assert done.stderr == ""
+
+
+def test_the_bench_of_the_readme_can_be_built(tmp_path: Path) -> None:
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text("utf-8")
+    example = readme.split("```toml\n", 1)[1].split("```", 1)[0]
+    assert "[simulated]" in example
+    (tmp_path / "bench.toml").write_text(example, "utf-8")
+    bench = read_bench(tmp_path / "bench.toml")
+    assert bench.circuit.nodes == ("input", "supply", "gate", "output")
+    assert len(bench.instruments) == 2
