@@ -140,7 +140,7 @@ class Port:
         is_end = not answers[0]
         if is_end:
             answers.popleft()
-            self.instrument.notice()
+            self.instrument.taken()
         return taken, is_end
 
     def _happening(self, data: bytes) -> dict[str, float | None]:

@@ -70,6 +70,10 @@ class Instrument(ABC):
         """Whether messages are not worked off yet."""
         return False
 
+    def taken(self) -> None:
+        """Note that an answer was read."""
+        self.notice()
+
     def unterminated(self) -> None:
         """Note that somebody tried to read an answer that there is not."""
 

@@ -126,7 +126,8 @@ class _Handler(socketserver.BaseRequestHandler):
                 with session.working:
                     if is_spoken_to:
                         self._take(session, *_receive(link))
-                    self._flush(session)
+                    else:
+                        self._answer(session, session.line.answers())
         finally:
             del self.server.sessions[number]
             self._unlock(session)
@@ -144,7 +145,7 @@ class _Handler(socketserver.BaseRequestHandler):
             session.message_id = parameter
             if kind == DATA_END:
                 message, session.partial = session.partial, b""
-                session.line.send(message)
+                self._answer(session, session.line.ask(message))
         elif kind == TRIGGER:
             session.message_id = parameter
             session.line.locked(session.line.port.instrument.group_trigger)
@@ -154,8 +155,8 @@ class _Handler(socketserver.BaseRequestHandler):
         elif kind not in (ERROR, FATAL_ERROR):
             _send(session.link, ERROR, _UNKNOWN_TYPE, 0, b"unrecognized message type")
 
-    def _flush(self, session: _Session) -> None:
-        for answer in session.line.answers():
+    def _answer(self, session: _Session, answers: list[bytes]) -> None:
+        for answer in answers:
             room = session.most - _HEADER.size
             parts = [answer[at : at + room] for at in range(0, len(answer), room)] or [b""]
             for part in parts[:-1]:

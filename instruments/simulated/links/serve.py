@@ -46,6 +46,18 @@ class Line:
                 self._bench.clock.sleep(self._bench.message_latency_s)
             self.port.message(message)
 
+    def ask(self, message: bytes) -> list[bytes]:
+        """Give the instrument a message, and take what it answers at once.
+
+        Raises
+        ------
+        LinkDroppedError
+            If a fault breaks the link with it.
+        """
+        with self._bench.lock:
+            self.send(message)
+            return self.answers()
+
     def answers(self) -> list[bytes]:
         """Take what waits to be read; a clock that nobody waits for is brought to it."""
         with self._bench.lock:
@@ -92,14 +104,14 @@ class _SocketHandler(socketserver.BaseRequestHandler):
                         stream + data, instrument.terminator, instrument.has_blocks
                     )
                     for message in messages:
-                        line.send(message)
-                        self._flush(link, line)
-                self._flush(link, line)
+                        self._send(link, line.ask(message))
+                else:
+                    self._send(link, line.answers())
         except (LinkDroppedError, OSError):
             return
 
-    def _flush(self, link: socket.socket, line: Line) -> None:
-        for answer in line.answers():
+    def _send(self, link: socket.socket, answers: list[bytes]) -> None:
+        for answer in answers:
             link.sendall(answer)
 
 

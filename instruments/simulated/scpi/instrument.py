@@ -84,7 +84,9 @@ class ScpiInstrument(Instrument):
 
     def message(self, data: bytes) -> None:
         """Take one complete program message, or several, each on a line of its own."""
-        lines, rest = complete_messages(data, self.terminator)
+        lines, rest = [data], b""
+        if data.find(self.terminator, 0, -1) >= 0:
+            lines, rest = complete_messages(data, self.terminator)
         for line in [*lines, rest] if rest or not lines else lines:
             units: deque[Unit] = deque()
             try:
@@ -118,6 +120,11 @@ class ScpiInstrument(Instrument):
     def is_pending(self) -> bool:
         """Whether messages are not worked off yet."""
         return bool(self._waiting)
+
+    def taken(self) -> None:
+        """Note that an answer was read: it only matters to who waits for service."""
+        if self._service_enable:
+            self.notice()
 
     def unterminated(self) -> None:
         """Note that somebody tried to read an answer that there is not."""
