@@ -15,18 +15,35 @@ from typing import ClassVar, Protocol
 
 from pymeasure.experiment import FloatParameter, IntegerParameter, Procedure
 
+from labbench.connection import Connection
 from labbench.errors import SettingError
 from labbench.features import PulseReading, Response, read_pulses
 from labbench.stimulus import Pulse, PulseTrain, Stimulus
 
-Protocolled = Generator[Stimulus, Response, None]
+
+@dataclass(frozen=True)
+class Request:
+    """A stimulus that wants the device connected in another way than the usual one."""
+
+    stimulus: Stimulus
+    connection: Connection
+
+
+Protocolled = Generator[Stimulus | Request, Response, None]
 
 
 class Player(Protocol):
     """Whoever answers a stimulus."""
 
-    def play(self, stimulus: Stimulus) -> Response:
+    @property
+    def control_resistances_ohm(self) -> tuple[float, ...]:
+        """What can be switched between gate and ground; empty where nothing can."""
+
+    def play(self, stimulus: Stimulus, connection: Connection = ...) -> Response:
         """Apply a stimulus after its predecessor's rest and return what came back."""
+
+    def reaches(self, connection: Connection) -> bool:
+        """Whether the device can be connected like this here."""
 
     def safe(self) -> None:
         """Leave every output at zero and off."""
@@ -54,6 +71,8 @@ class NeuronProcedure(Procedure):
     name: ClassVar[str]
     version: ClassVar[str]
     properties: ClassVar[tuple[str, ...]]
+    # The roles of a bench that it plays through.
+    needs: ClassVar[tuple[str, ...]] = ("pulse_source", "digitizer", "supply")
 
     DATA_COLUMNS: ClassVar[list[str]] = [
         "Train",
@@ -90,13 +109,17 @@ class NeuronProcedure(Procedure):
         protocol, response, ordinal = self.stimuli(), None, 0
         while not self.should_stop():
             try:
-                stimulus = next(protocol) if response is None else protocol.send(response)
+                asked = next(protocol) if response is None else protocol.send(response)
             except StopIteration:
                 return
-            response = self.player.play(stimulus)
+            if isinstance(asked, Request):
+                response = self.player.play(asked.stimulus, asked.connection)
+            else:
+                response = self.player.play(asked)
             self.record(ordinal, response)
-            for reading in read_pulses(response):
-                self.emit("results", self._row(ordinal, reading))
+            if isinstance(response.stimulus, PulseTrain) and "output" in response.trace.channels:
+                for reading in read_pulses(response):
+                    self.emit("results", self._row(ordinal, reading))
             ordinal += 1
             self.emit("progress", min(100.0 * ordinal / self.expected_count(), 100.0))
 
@@ -238,6 +261,7 @@ __all__ = [
     "NeuronProcedure",
     "Player",
     "Protocolled",
+    "Request",
     "Setting",
     "check_order",
     "configure",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from labbench.connection import OPEN, Connection
 from labbench.features import Response
 from labbench.model import Loading, ModelCard, simulate
+from labbench.model.connected import connected
 from labbench.stimulus import Stimulus
 
 
@@ -18,6 +22,8 @@ class ModelPlayer:
         Sampling of the records.
     loading : Loading
         The probe on the output.
+    control_resistances_ohm : tuple of float
+        What a procedure may switch between gate and ground; any will do.
     """
 
     def __init__(
@@ -27,15 +33,21 @@ class ModelPlayer:
         interval_s: float,
         start_s: float,
         loading: Loading | None = None,
+        control_resistances_ohm: tuple[float, ...] = (),
     ) -> None:
         self.card, self.seed = card, seed
         self.interval_s, self.start_s, self.loading = interval_s, start_s, loading
+        self.control_resistances_ohm = control_resistances_ohm
         self._trial = 0
 
-    def play(self, stimulus: Stimulus) -> Response:
+    def reaches(self, connection: Connection) -> bool:
+        """Whether the model can be connected like this: one neuron, in every way."""
+        return self.card.circuit == "neuron" or connection.gate != "follower"
+
+    def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
         """Simulate one stimulus."""
         simulation = simulate(
-            self.card,
+            connected(self.card, connection),
             stimulus,
             seed=self.seed,
             trial=self._trial,
@@ -44,7 +56,16 @@ class ModelPlayer:
             loading=self.loading,
         )
         self._trial += 1
-        return Response(stimulus, simulation.trace)
+        return Response(stimulus, simulation.trace, self._seen(connection))
+
+    def _seen(self, connection: Connection) -> Connection:
+        """Return the connection with what the card says about the output."""
+        if self.card.circuit == "memristor" or connection.gate == "grounded":
+            return connection
+        names = ("control_resistance_ohm", "load_resistance_ohm", "supply_v")
+        return replace(
+            connection, **{name: getattr(connection, name) or self.card[name] for name in names}
+        )
 
     def safe(self) -> None:
         """Have nothing to switch off."""

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import labbench
-from labbench.bench.bench import DRIVERS
+from labbench.bench.opening import DRIVERS
 from procedures import PROCEDURES, settings_of
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def test_procedures_have_frozen_names_units_and_defaults_in_bounds():
 
 
 def test_every_driver_of_a_bench_file_exists():
-    from labbench.bench.bench import _driver
+    from labbench.bench.opening import _driver
 
     for name in DRIVERS:
         assert callable(_driver(name))

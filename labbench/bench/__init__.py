@@ -1,7 +1,8 @@
 """The bench: opens a bench description, checks and guards it, runs a procedure, leaves it safe."""
 
-from labbench.bench.bench import Bench, open_bench
+from labbench.bench.bench import Bench
 from labbench.bench.description import BenchDescription, Limits, Recording, Wiring, read_bench
+from labbench.bench.opening import open_bench
 from labbench.bench.run import RunReport, run_procedure
 
 __all__ = [

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from instruments.roles import (
-    Clock,
-    ComplianceCheck,
-    Digitizer,
-    Prober,
-    PulseSource,
-    SourceMeter,
-)
-from labbench.bench.description import BenchDescription, InstrumentEntry, read_bench
+import numpy as np
+
+from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, SourceMeter
+from labbench.bench.description import BenchDescription, InstrumentEntry
 from labbench.bench.guard import check_limits
-from labbench.errors import BenchError, InstrumentError, LabbenchError, LinkError
+from labbench.bench.routes import Routes
+from labbench.connection import OPEN, Connection
+from labbench.errors import BenchError, InstrumentError
 from labbench.features import Response
 from labbench.model import ModelCard
 from labbench.stimulus import Stimulus
-from labbench.trace import Trace
+from labbench.trace import Channel, Trace
 
-ROLES = {"pulse_source": PulseSource, "digitizer": Digitizer, "supply": SourceMeter}
-# Driver names of bench files: the role that each fills, and where it lives.
-DRIVERS: dict[str, tuple[type, str]] = {
-    "keysight33500": (PulseSource, "instruments.keysight33500:Keysight33500"),
-    "keysight81160a": (PulseSource, "instruments.keysight81160a:Keysight81160A"),
-    "keithley4200a_pulse": (PulseSource, "instruments.keithley4200a_pulse:Keithley4200APulse"),
-    "infiniivision": (Digitizer, "instruments.infiniivision:InfiniiVision"),
-    "keithley2400": (SourceMeter, "instruments.keithley2400:Keithley2400"),
-    "keithley2600": (SourceMeter, "instruments.keithley2600:Keithley2600"),
-    "keithley4200a": (SourceMeter, "instruments.keithley4200a:Keithley4200A"),
-    "velox": (Prober, "instruments.velox:Velox"),
-}
+# A transimpedance amplifier gives this much at most.
+_AMPLIFIER_V = 10.0
 
 
 @dataclass(eq=False)
@@ -49,13 +34,15 @@ class Bench:
 
     description: BenchDescription
     clock: Clock
-    pulse_source: PulseSource
-    digitizer: Digitizer
-    supply: SourceMeter
+    instruments: Mapping[str, Any]
     truth: ModelCard | None
     _close: Callable[[], None]
     _is_touched: bool = False
     compliance: ComplianceCheck | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._routes = Routes(self.description.wiring, self.instruments.get("switch"))
+        self._has_supply = False
 
     def __enter__(self) -> Bench:
         return self
@@ -73,28 +60,80 @@ class Bench:
             if faults:
                 raise InstrumentError(_unsafe(faults)) from error
 
+    @property
+    def pulse_source(self) -> PulseSource:
+        """What drives the input."""
+        return self._filled("pulse_source")  # type: ignore[no-any-return]
+
+    @property
+    def digitizer(self) -> Digitizer:
+        """What records."""
+        return self._filled("digitizer")  # type: ignore[no-any-return]
+
+    @property
+    def supply(self) -> SourceMeter:
+        """What feeds the load resistor."""
+        return self._filled("supply")  # type: ignore[no-any-return]
+
+    @property
+    def meter(self) -> SourceMeter:
+        """The source meter at the input."""
+        return self._filled("meter")  # type: ignore[no-any-return]
+
+    @property
+    def gate_meter(self) -> SourceMeter:
+        """The source meter at the gate."""
+        return self._filled("gate_meter")  # type: ignore[no-any-return]
+
+    def _filled(self, role: str) -> Any:
+        self.require((role,))
+        return self.instruments[role]
+
     def roles(self) -> dict[str, tuple[InstrumentEntry, Any]]:
         """Return the instruments by role, each with its entry in the bench file."""
-        entries = self.description.instruments
-        return {
-            "pulse_source": (entries.pulse_source, self.pulse_source),
-            "digitizer": (entries.digitizer, self.digitizer),
-            "supply": (entries.supply, self.supply),
-        }
+        entries = self.description.instruments.entries
+        return {role: (entry, self.instruments[role]) for role, entry in entries.items()}
 
-    def start(self) -> None:
-        """Feed the load resistor, and see that nothing is shorted; `compliance` says what was seen.
+    def require(self, roles: Collection[str]) -> None:
+        """Check that some roles are filled.
 
         Raises
         ------
+        BenchError
+            If they are not; all that are missing are named.
+        """
+        missing = [role for role in roles if role not in self.instruments]
+        if missing:
+            raise BenchError(
+                f"Bench {self.description.name!r} has no {', no '.join(missing)}, which is needed "
+                "for what was asked: fill the role in [instruments] of its file."
+            )
+
+    def start(self, needs: Collection[str] = ("pulse_source", "digitizer", "supply")) -> None:
+        """Feed the load resistor, and see that nothing is shorted; `compliance` says what was seen.
+
+        Parameters
+        ----------
+        needs : collection of str
+            The roles that a procedure plays through; without the supply, nothing is fed.
+
+        Raises
+        ------
+        BenchError
+            If a role is not filled.
         InstrumentError
             If the supply is in compliance with the neuron at rest.
         """
+        self.require(needs)
         wiring = self.description.wiring
         self._is_touched = True
         self.compliance = None
-        check = self.supply.source_voltage(wiring.supply_v, wiring.supply_compliance_a)
-        reading = self.supply.measure()
+        self._has_supply = "supply" in needs
+        if not self._has_supply:
+            return
+        supply = self.supply
+        check = supply.source_voltage(wiring.supply_v, wiring.supply_compliance_a)
+        reading = supply.measure()
         self.compliance = replace(check, in_compliance=reading.in_compliance)
         if reading.in_compliance:
             raise InstrumentError(
@@ -109,35 +148,85 @@ class Bench:
             seen = self.supply.measure().in_compliance
             self.compliance = replace(self.compliance, in_compliance=seen)
 
-    def play(self, stimulus: Stimulus) -> Response:
-        """Apply a stimulus, record the response, and rest.
+    @property
+    def control_resistances_ohm(self) -> tuple[float, ...]:
+        """What can be switched between gate and ground."""
+        return self._routes.control_resistances_ohm
+
+    def reaches(self, connection: Connection) -> bool:
+        """Whether a device can be brought into this connection."""
+        return self._routes.reaches(connection)
+
+    def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
+        """Connect the device, apply a stimulus, record the response, and rest.
 
         Raises
         ------
         LimitError
             If the stimulus exceeds the bench's limits; nothing is applied then.
+        BenchError
+            If the wiring does not reach the connection.
         """
         check_limits(stimulus, self.description.limits)
-        recording, wiring = self.description.recording, self.description.wiring
         self._is_touched = True
-        emitted = self.pulse_source.load(stimulus)
-        self.digitizer.arm(
+        self._routes.bring(connection)
+        recording = self.description.recording
+        source, digitizer = self.pulse_source, self.digitizer
+        emitted = source.load(stimulus)
+        digitizer.arm(
             duration_s=stimulus.duration_s + recording.pre_s,
             pre_s=recording.pre_s,
             interval_s=recording.interval_s,
-            ranges={
-                # A fifth more than the signal at each end, so that noise stays off the rails.
-                wiring.input_channel: (1.4 * _span(stimulus), _middle(stimulus)),
-                wiring.output_channel: (1.4 * wiring.supply_v, 0.5 * wiring.supply_v),
-            },
+            ranges=self._ranges(stimulus, connection),
         )
-        self.pulse_source.arm()
-        self.pulse_source.trigger()
+        source.arm()
+        source.trigger()
         self.clock.sleep(stimulus.duration_s)
-        record = self.digitizer.read()
+        record = digitizer.read()
         self.clock.sleep(stimulus.rest_s)
-        names = {str(wiring.input_channel): "input", str(wiring.output_channel): "output"}
-        return Response(emitted, _renamed(record, names))
+        return Response(emitted, self._named(record), self._known(connection))
+
+    def _ranges(self, stimulus: Stimulus, connection: Connection) -> dict[int, tuple[float, float]]:
+        """Return the digitizer's channels that see something, with full scale and middle in V."""
+        wiring = self.description.wiring
+        supply_v = wiring.supply_v
+        # A fifth more than the signal at each end, so that noise stays off the rails.
+        ranges = {"input": (1.4 * _span(stimulus), _middle(stimulus))}
+        if connection.gate == "grounded":
+            assert wiring.amplifier is not None  # the routes have seen it
+            most_v = (connection.current_range_a or np.inf) * wiring.amplifier.gain
+            ranges["memristor"] = (2.8 * min(most_v, _AMPLIFIER_V / 1.4), 0.0)
+        else:
+            ranges["output"] = ranges["output2"] = (1.4 * supply_v, 0.5 * supply_v)
+        if connection.gate == "follower":
+            assert wiring.follower is not None
+            most_v = wiring.follower.gain * stimulus.peak
+            ranges["gate"] = (1.4 * most_v, 0.5 * most_v)
+        channels = wiring.channels
+        return {channels[name]: each for name, each in ranges.items() if name in channels}
+
+    def _named(self, record: Trace) -> Trace:
+        """Return a record with its channels named after what they see, in its unit."""
+        wiring = self.description.wiring
+        names = {str(channel): name for name, channel in wiring.channels.items()}
+        channels = {names[name]: channel for name, channel in record.channels.items()}
+        if "memristor" in channels and wiring.amplifier is not None:
+            per_volt = 1.0 / wiring.amplifier.gain
+            channels["memristor"] = _scaled(channels["memristor"], per_volt, "current", "A")
+        if "gate" in channels and wiring.follower is not None:
+            channels["gate"] = _scaled(channels["gate"], 1.0 / wiring.follower.gain, "voltage", "V")
+        return replace(record, channels=channels)
+
+    def _known(self, connection: Connection) -> Connection:
+        """Return the connection with what the wiring says about the output."""
+        wiring = self.description.wiring
+        if connection.gate == "grounded" or not self._has_supply:
+            return connection
+        return replace(
+            connection,
+            load_resistance_ohm=wiring.load_resistance_ohm,
+            supply_v=wiring.supply_v,
+        )
 
     def safe(self) -> None:
         """Bring every output to zero and off.
@@ -158,6 +247,7 @@ class Bench:
         does Ctrl-C: it is raised again once all of them were tried.
         """
         faults, stop = [], None
+        self._routes.forget()
         for role, (entry, instrument) in self.roles().items():
             for _ in range(2):
                 try:
@@ -179,93 +269,32 @@ class Bench:
             f"{role}: {instrument.identity} at {entry.address} ({entry.driver})"
             for role, (entry, instrument) in self.roles().items()
         ]
-        source_v = self.pulse_source.max_voltage_v
+        reach = ""
+        if "pulse_source" in self.instruments:
+            source_v = self.pulse_source.max_voltage_v
+            reach = f" (the pulse source reaches {source_v:g} V)"
         lines.append(
-            f"limits: {limits.voltage_v:g} V for {limits.pulse_width_s:g} s at most "
-            f"(the pulse source reaches {source_v:g} V), supply {limits.supply_v:g} V, "
-            f"{limits.supply_compliance_a:g} A"
+            f"limits: {limits.voltage_v:g} V for {limits.pulse_width_s:g} s at most{reach}, "
+            f"supply {limits.supply_v:g} V, {limits.supply_compliance_a:g} A"
         )
         return lines
 
 
-def open_bench(path: str | Path) -> Bench:
-    """Open the bench of a bench file and connect to its instruments; nothing is energised.
+def _scaled(channel: Channel, factor: float, quantity: str, unit: str) -> Channel:
+    """Return a channel as what stands behind its volts; the samples stay as they came."""
 
-    Raises
-    ------
-    BenchError
-        If the file is not a bench or names an unknown driver.
-    LinkError
-        If instruments do not answer; all of them are named.
-    """
-    import pyvisa
+    def times(value: float | None) -> float | None:
+        return None if value is None else value * factor
 
-    description = read_bench(path)
-    library = f"{path}@labbench" if description.visa == "@labbench" else description.visa
-    try:
-        manager = pyvisa.ResourceManager(library)
-    except (ValueError, OSError) as error:
-        raise BenchError(
-            f"Bench {description.name!r} asks for the VISA library {description.visa!r}: {error}."
-        ) from error
-    try:
-        clock, truth = _surroundings(description, manager)
-        connected = _connect(description, manager, clock)
-    except BaseException:
-        manager.close()
-        raise
-    return Bench(description, clock, **connected, truth=truth, _close=manager.close)
-
-
-def _surroundings(description: BenchDescription, manager: Any) -> tuple[Clock, ModelCard | None]:
-    if description.is_simulated:
-        from instruments.simulated.bench import bench_of
-
-        simulated = bench_of(manager)
-        return simulated.clock, simulated.truth
-    from instruments.clock import SystemClock
-
-    return SystemClock(), None
-
-
-def _connect(description: BenchDescription, manager: Any, clock: Clock) -> dict[str, Any]:
-    entries = description.instruments
-    chosen = [(role, getattr(entries, role)) for role in type(entries).model_fields]
-    drivers = {role: _driver(entry.driver) for role, entry in chosen}
-    connected, faults = {}, []
-    for role, entry in chosen:
-        try:
-            connected[role] = drivers[role](
-                entry.address, visa_library=manager.visalib, clock=clock, channel=entry.channel
-            )
-        except LabbenchError as error:
-            faults.append(f"{role}: {error}")
-            continue
-        if not isinstance(connected[role], ROLES[role]):
-            raise BenchError(
-                f"Bench {description.name!r}: the driver {entry.driver!r} cannot be the {role}."
-            )
-    if faults:
-        raise LinkError(f"Bench {description.name!r} is not complete: {'; '.join(faults)}")
-    return connected
-
-
-def _driver(name: str) -> Callable[..., Any]:
-    if name not in DRIVERS:
-        raise BenchError(f"There is no driver {name!r}: known are {', '.join(DRIVERS)}.")
-    module, _, attribute = DRIVERS[name][1].partition(":")
-    driver: Callable[..., Any] = getattr(import_module(module), attribute)
-    return driver
-
-
-def _renamed(trace: Trace, names: dict[str, str]) -> Trace:
-    channels = {names[name]: channel for name, channel in trace.channels.items()}
-    return Trace(
-        channels,
-        start_s=trace.start_s,
-        interval_s=trace.interval_s,
-        uneven_time_s=trace.uneven_time_s,
-        notes=trace.notes,
+    return replace(
+        channel,
+        quantity=quantity,
+        unit=unit,
+        scale=channel.scale * factor,
+        offset=channel.offset * factor,
+        rail_low=times(channel.rail_low),
+        rail_high=times(channel.rail_high),
+        floor=times(channel.floor),
     )
 
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import count
 from pathlib import Path
 
-from labbench.bench.bench import open_bench
+from labbench.bench.opening import open_bench
 from labbench.bench.run import begin_session, run_procedure
 from labbench.compare import Scorecard
 from labbench.errors import OutputError

@@ -13,6 +13,7 @@ from labbench.model.output import Loading
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Channel = Annotated[int, Field(ge=1, le=4)]
+Route = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -29,30 +30,94 @@ class InstrumentEntry(_Section):
 
 
 class Instruments(_Section):
-    """The roles of a neuron bench.
+    """The roles of a bench; a procedure says which of them it needs.
 
     Attributes
     ----------
     pulse_source : drives the input.
     digitizer : records input and output.
     supply : source meter that feeds the load resistor.
+    meter : source meter at the input, for what is too slow or too small for pulses.
+    gate_meter : source meter at the gate.
+    switch : switch matrix that connects what `wiring` gives a route.
     """
 
-    pulse_source: InstrumentEntry
-    digitizer: InstrumentEntry
-    supply: InstrumentEntry
+    pulse_source: InstrumentEntry | None = None
+    digitizer: InstrumentEntry | None = None
+    supply: InstrumentEntry | None = None
+    meter: InstrumentEntry | None = None
+    gate_meter: InstrumentEntry | None = None
+    switch: InstrumentEntry | None = None
+
+    @property
+    def entries(self) -> dict[str, InstrumentEntry]:
+        """The roles that are filled, in the order above."""
+        found = {role: getattr(self, role) for role in type(self).model_fields}
+        return {role: entry for role, entry in found.items() if entry is not None}
+
+
+class GateProbe(_Section):
+    """An amplifier at the gate, seen by a digitizer channel.
+
+    Attributes
+    ----------
+    channel : int
+        Of the digitizer.
+    gain : float
+        Volts at the channel for a volt at the gate (follower) or for an ampere into the amplifier.
+    route : (row, column), optional
+        Of the switch matrix, closed to connect it; without, it is always connected.
+    """
+
+    channel: Channel
+    gain: Positive
+    route: Route | None = None
+
+
+class ControlResistor(_Section):
+    """A resistor that a switch puts between gate and ground, and what there is in all then."""
+
+    route: Route
+    total_resistance_ohm: Positive
 
 
 class Wiring(_Section):
-    """Which digitizer channel sees which node, and what hangs on the nodes."""
+    """Which digitizer channel sees which node, and what hangs on the nodes.
+
+    Attributes
+    ----------
+    second_output_channel : int, optional
+        Of the second neuron of a chain.
+    follower : GateProbe, optional
+        A buffer that watches the gate, volts for volts.
+    amplifier : GateProbe, optional
+        A transimpedance amplifier that holds the gate at ground, volts for amperes.
+    control_resistors : tuple of ControlResistor
+    """
 
     input_channel: Channel = 1
     output_channel: Channel = 2
+    second_output_channel: Channel | None = None
+    follower: GateProbe | None = None
+    amplifier: GateProbe | None = None
+    control_resistors: tuple[ControlResistor, ...] = ()
     supply_v: NotNegative = 0.5
     supply_compliance_a: Positive = 50e-6
     load_resistance_ohm: Positive = 47e3
     probe_resistance_ohm: Positive = 1e7
     probe_capacitance_f: NotNegative = 1e-11
+
+    @property
+    def channels(self) -> dict[str, int]:
+        """The digitizer's channels by what they see."""
+        found = {
+            "input": self.input_channel,
+            "output": self.output_channel,
+            "output2": self.second_output_channel,
+            "gate": None if self.follower is None else self.follower.channel,
+            "memristor": None if self.amplifier is None else self.amplifier.channel,
+        }
+        return {name: channel for name, channel in found.items() if channel is not None}
 
     @property
     def loading(self) -> Loading:
@@ -131,11 +196,14 @@ def read_bench(path: str | Path) -> BenchDescription:
 
 def _check_limits(bench: BenchDescription) -> None:
     wiring, limits = bench.wiring, bench.limits
-    if wiring.input_channel == wiring.output_channel:
+    channels = wiring.channels
+    if len(set(channels.values())) < len(channels):
         raise BenchError(
-            f"Bench {bench.name!r}: wiring.input_channel and wiring.output_channel are both "
-            f"{wiring.input_channel}; they are two channels of the digitizer."
+            f"Bench {bench.name!r}: wiring.input_channel, wiring.output_channel and the others are "
+            f"each a channel of the digitizer for itself, not {channels}."
         )
+    if not bench.instruments.entries:
+        raise BenchError(f"Bench {bench.name!r} has no instruments: fill a role at least.")
     for what, asked, limit, unit in (
         ("supply_v", wiring.supply_v, limits.supply_v, "V"),
         ("supply_compliance_a", wiring.supply_compliance_a, limits.supply_compliance_a, "A"),

@@ -42,7 +42,7 @@ def procedures() -> None:
 def instruments() -> None:
     """List the drivers that a bench file can name, and the models that can be simulated."""
     from instruments.simulated.bench import MODELS
-    from labbench.bench.bench import DRIVERS
+    from labbench.bench.opening import DRIVERS
 
     print("drivers (driver = ... in a bench file)")
     for name, (role, where) in DRIVERS.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite, nan
 
+from labbench.connection import OPEN, Connection
 from labbench.stimulus import Stimulus
 from labbench.trace import Trace
 
@@ -22,14 +23,16 @@ class Outcome(StrEnum):
     TOO_FEW = "too few data"
     NOT_CONVERGED = "not converged"
     NOT_IDENTIFIABLE = "not identifiable"
+    OUT_OF_REACH = "out of reach of the wiring"
 
 
 @dataclass(frozen=True)
 class Response:
-    """A stimulus and what came back, on one time base."""
+    """A stimulus and what came back, on one time base, and how the device was connected."""
 
     stimulus: Stimulus
     trace: Trace
+    connection: Connection = OPEN
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from labbench.features import Response
 from labbench.model.card import ModelCard
+from labbench.model.connected import connected
 from labbench.model.output import Loading
 from labbench.model.simulation import simulate
 from labbench.stimulus import Sweep
@@ -51,7 +52,7 @@ def replay_response(
         # The end of each dwell, when a source meter reads.
         sample_s = np.asarray((np.arange(stimulus.voltage_v.size) + 0.999) * dwell_s)
     made = simulate(
-        card,
+        connected(card, response.connection),
         stimulus,
         seed=seed,
         trial=trial,
@@ -64,7 +65,8 @@ def replay_response(
     channels = dict(made.channels)
     if "memristor" in trace.channels:
         channels["memristor"] = _cut(channels["memristor"], trace.channel("memristor"))
-    return Response(stimulus, Trace(channels, made.start_s, made.interval_s, made.uneven_time_s))
+    trace = Trace(channels, made.start_s, made.interval_s, made.uneven_time_s)
+    return Response(stimulus, trace, response.connection)
 
 
 def _cut(made: Channel, recorded: Channel) -> Channel:

@@ -13,8 +13,8 @@ from labbench.errors import BenchError, LinkError
         ("voltage_v = 4.0", "voltag_v = 4.0", "limits.voltag_v"),
         ("supply_v = 0.5", "supply_v = 5.0", "wiring.supply_v asks for 5 V"),
         ('name = "simulated neuron bench"', "name = ", "not valid TOML"),
-        ("[instruments.supply]", "[instruments.suply]", "instruments.supply"),
-        ("output_channel = 2 ", "output_channel = 1 ", "two channels of the digitizer"),
+        ("[instruments.supply]", "[instruments.suply]", "instruments.suply"),
+        ("output_channel = 2 ", "output_channel = 1 ", "a channel of the digitizer for itself"),
         ("output_channel = 2 ", "output_channel = 7 ", "wiring.output_channel"),
     ],
 )

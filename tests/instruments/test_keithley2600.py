@@ -14,7 +14,7 @@ from instruments.keithley2600_channel import SourceMeterChannel
 from instruments.roles import Reading, SourceMeter
 from instruments.simulated.bench import SimulatedBench, bench_of
 from instruments.simulated.faults import Fault
-from labbench.bench.bench import DRIVERS
+from labbench.bench.opening import DRIVERS
 from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusError
 
 INIT = ("format.data = format.ASCII format.asciiprecision = 10", None)
