@@ -52,6 +52,7 @@ def test_a_neuron_has_its_figures_with_units_on_the_axes(figures):
         "Threshold firing",
         "Latency",
         "Refractory period",
+        "Stochasticity",
         "What the fit leaves",
     ]
     every = "".join(figure.svg for figure in figures.values())

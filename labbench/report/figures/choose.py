@@ -10,7 +10,14 @@ import numpy as np
 from labbench.features import PROPERTIES, Response
 from labbench.fit import FitResult
 from labbench.report.figures.cases import memristor_cases, neuron_cases
-from labbench.report.figures.neuron import Both, fire_probability, latency, recovery
+from labbench.report.figures.neuron import (
+    Both,
+    against,
+    cumulated_latencies,
+    fire_probability,
+    latency,
+    recovery,
+)
 from labbench.report.figures.residuals import residuals
 from labbench.report.figures.style import to_svg
 from labbench.report.figures.sweeps import MOST_CYCLES, current_voltage
@@ -43,7 +50,12 @@ def figures_of(
     fit : FitResult or None
     """
     every = {"measured": _once(measured), "simulated": _once(simulated)}
-    figures = [*_traces(every), *_neuron(measured, simulated), *_sweeps(every)]
+    figures = [
+        *_traces(every),
+        *_neuron(measured, simulated),
+        *_curves(measured, simulated),
+        *_sweeps(every),
+    ]
     if fit is not None and fit.residuals:
         svg = to_svg(residuals(fit.residuals), "residuals")
         figures.append(
@@ -114,6 +126,76 @@ def _neuron(measured: Responses, simulated: Responses) -> Iterator[PageFigure]:
             f"What the second of two pulses does after a gap; "
             f"{_numbers(both, 'second_fire_probability')} pairs at each, "
             f"{_width(measured['refractory_period'], n_pulses=2)}. A ratio of 1 is full recovery.",
+        )
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A feature to draw against its condition."""
+
+    property: str
+    feature: str
+    condition: tuple[str, str, str]
+    title: str
+    y_label: str
+    caption: str
+    is_log: tuple[bool, bool] = (True, False)
+
+
+_CURVES = (
+    _Curve(
+        "leaky_integration",
+        "pulses_to_fire",
+        ("gap_s", "s", "Gap between pulses"),
+        "Leaky integration",
+        "Pulses to fire",
+        "Pulses too short to fire alone, {n} trains at each gap. What leaks away in a gap has to "
+        "be brought in again.",
+        (False, True),
+    ),
+    _Curve(
+        "intrinsic_plasticity",
+        "latency_ratio",
+        ("gap_s", "s", "Gap after the burst"),
+        "Intrinsic plasticity",
+        "Latency / rested latency",
+        "Latency of a test pulse after a burst, over that of a rested neuron; {n} trials at each "
+        "gap. Below 1 the residue of the burst hastens it.",
+    ),
+    _Curve(
+        "refractory_period",
+        "interval",
+        ("control_resistance_ohm", "Ohm", "Control resistor"),
+        "Interval against control resistor",
+        "Interval (s)",
+        "Interval between spikes, {n} at each resistor.",
+        (False, False),
+    ),
+)
+
+
+def _curves(measured: Responses, simulated: Responses) -> Iterator[PageFigure]:
+    for curve in _CURVES:
+        if curve.property not in PROPERTIES:
+            continue
+        both = _features(measured, simulated, curve.property)
+        if _has(both, curve.feature):
+            drawn = against(
+                both, curve.feature, curve.condition, curve.y_label, is_log=curve.is_log
+            )
+            caption = curve.caption.format(n=_numbers(both, curve.feature))
+            yield PageFigure(curve.title, to_svg(drawn, curve.property), caption)
+    if measured.get("stochasticity"):
+        trials = {
+            "measured": measured["stochasticity"],
+            "simulated": simulated.get("stochasticity", ()),
+        }
+        yield PageFigure(
+            "Stochasticity",
+            to_svg(cumulated_latencies(trials), "stochasticity"),
+            "Share of trials that have fired by a time, at the amplitude with most trials. A curve "
+            "that ends below 1 has trials that never fired; a step at its start is the atom of "
+            "trials without a jump.",
         )
 
 

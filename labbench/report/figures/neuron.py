@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,69 @@ def recovery(both: Both) -> Figure:
     below.set(xlabel=f"Gap ({unit})", ylabel="Second latency / first")
     _legend(below, loc="upper right")
     return figure
+
+
+@styled
+def against(
+    both: Both,
+    name: str,
+    condition: tuple[str, str, str],
+    y_label: str,
+    *,
+    is_log: tuple[bool, bool] = (True, False),
+) -> Figure:
+    """Draw the features of one name against their condition.
+
+    Parameters
+    ----------
+    both : mapping
+    name : str
+        Of the features.
+    condition : (str, str, str)
+        Its key in `Feature.at`, its unit and what to call it.
+    y_label : str
+    is_log : (bool, bool)
+        Whether the axes are logarithmic.
+    """
+    key, unit, x_label = condition
+    figure = new_figure(3.3)
+    axes = figure.subplots()
+    factor, shown = _condition_scale(both, name, key, unit)
+    for kind, features in both.items():
+        _points(axes, kind, features, name, key, factor)
+    if is_log[0]:
+        log_axis(axes.xaxis)
+    if is_log[1]:
+        log_axis(axes.yaxis)
+    axes.set(xlabel=f"{x_label} ({shown})", ylabel=y_label)
+    _legend(axes, loc="best")
+    return figure
+
+
+@styled
+def cumulated_latencies(trials: Mapping[str, Sequence[Response]]) -> Figure:
+    """Draw the share of trials that have fired by a time, at the amplitude with most trials.
+
+    Trials that never fired keep the curve below one: nothing is left out.
+    """
+    figure = new_figure(3.3)
+    axes = figure.subplots()
+    at_v = _commonest_amplitude(trials["measured"])
+    for kind, responses in trials.items():
+        same = [t[0] for t in readings_of_trains(responses, 1) if t[0].pulse.amplitude_v == at_v]
+        seen_s = np.sort([r.latency_s for r in same if r.latency_s is not None])
+        factor, unit = axis_scale(float(seen_s.max(initial=1e-3)), "s")
+        share = np.arange(1, seen_s.size + 1) / max(len(same), 1)
+        axes.step(seen_s / factor, share, where="post", **LINES[kind], label=kind)
+        axes.set_xlabel(f"Latency ({unit})")
+    axes.set(ylabel="Share of trials that fired", ylim=(-0.03, 1.03))
+    _legend(axes, loc="lower right")
+    return figure
+
+
+def _commonest_amplitude(responses: Sequence[Response]) -> float:
+    amplitudes = [t[0].pulse.amplitude_v for t in readings_of_trains(responses, 1)]
+    return max(dict.fromkeys(amplitudes), key=amplitudes.count) if amplitudes else nan
 
 
 def _points(
