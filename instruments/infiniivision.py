@@ -8,7 +8,7 @@ record is complete, and with it the trigger of anything on the same controller.)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,18 @@ class Segment:
     trace: Trace
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A record as it was asked for; see `InfiniiVision.arm`."""
+
+    duration_s: float
+    pre_s: float
+    interval_s: float
+    trigger: tuple[str, float, str]
+    ranges: tuple[tuple[int, tuple[float, float]], ...]
+    count: int
+
+
 class InfiniiVision:
     """A DSOX or MSOX 3000 or 4000 as a Digitizer, triggered at EXT TRIG IN by default.
 
@@ -76,7 +88,7 @@ class InfiniiVision:
     ) -> None:
         self.driver = InfiniiVisionDriver(adapter, name, **kwargs)
         self._clock = clock or SystemClock()
-        self._request: tuple[Any, ...] | None = None
+        self._request: _Request | None = None
         self._duration_s = 0.0
         self._trigger = ("EXT", _SYNC_LEVEL_V, "POS")
 
@@ -146,11 +158,11 @@ class InfiniiVision:
         InstrumentError
             If there were too few triggers, or the record is not segmented.
         """
-        if self._request is None or self._request[-1] < 2:
+        if self._request is None or self._request.count < 2:
             raise InstrumentError(
                 f"{self.driver.resource} has no segments: arm_segments comes before reading them."
             )
-        driver, count = self.driver, self._request[-1]
+        driver, count = self.driver, self._request.count
         expected_s = burst_s + self._duration_s
         self._wait_until(
             lambda: not driver.is_running, expected_s, f"had less than {count} triggers"
@@ -170,12 +182,12 @@ class InfiniiVision:
         count: int,
     ) -> None:
         wanted = tuple(sorted(ranges.items()))
-        request = (duration_s, pre_s, interval_s, self._trigger, wanted, count)
+        request = _Request(duration_s, pre_s, interval_s, self._trigger, wanted, count)
         if request != self._request:
-            self._request = None
+            before, self._request = self._request, None
             try:
-                self._configure(duration_s, pre_s, interval_s, ranges)
-                self._configure_segments(count)
+                with self.driver.together():
+                    self._configure(request, before)
             except ValueError as error:  # of a validator
                 raise InstrumentError(
                     f"{self.driver.resource} cannot be set so: {error}"
@@ -208,18 +220,45 @@ class InfiniiVision:
         self.driver.write(":STOP")
         self.driver.check_errors()
 
-    def _configure(
-        self,
-        duration_s: float,
-        pre_s: float,
-        interval_s: float,
-        ranges: Mapping[int, tuple[float, float]],
-    ) -> None:
-        driver = self.driver
+    def _configure(self, request: _Request, before: _Request | None) -> None:
+        """Set what is asked for, as far as it is not set already."""
+        driver, ranges = self.driver, dict(request.ranges)
         if not ranges or not set(ranges) <= set(driver.channels):
             raise InstrumentError(
                 f"{self.driver.resource} has the channels 1 to 4: asked for {sorted(ranges)}."
             )
+        if before is None or set(dict(before.ranges)) != set(ranges):
+            before = None
+            for number, channel in driver.channels.items():
+                channel.is_displayed = number in ranges
+                if number in ranges:
+                    channel.coupling = "DC"
+        for number, (full_scale_v, offset_v) in ranges.items():
+            if before is None or dict(before.ranges)[number] != (full_scale_v, offset_v):
+                driver.channels[number].range_v = full_scale_v
+                driver.channels[number].offset_v = offset_v
+        if before is None or replace(before, ranges=request.ranges) != request:
+            self._configure_record(request)
+
+    def _configure_record(self, request: _Request) -> None:
+        driver, duration_s, pre_s = self.driver, request.duration_s, request.pre_s
+        points = self._points(request)
+        driver.timebase_reference = "CENT"
+        driver.timebase_range_s = duration_s
+        driver.timebase_position_s = duration_s / 2 - pre_s
+        driver.trigger_sweep = "NORM"
+        driver.write(":TRIG:MODE EDGE")
+        driver.trigger_source, driver.trigger_level_v, driver.trigger_slope = request.trigger
+        driver.acquire_type = "HRES" if duration_s / points >= _HIGH_RESOLUTION_S else "NORM"
+        driver.write(":WAV:FORM WORD;BYT LSBF;UNS 1")
+        driver.points_mode = "RAW"
+        driver.record_points = points
+        driver.acquire_mode = "RTIM" if request.count == 1 else "SEGM"
+        if request.count > 1:
+            driver.segment_count = request.count
+
+    def _points(self, request: _Request) -> int:
+        duration_s, pre_s, interval_s = request.duration_s, request.pre_s, request.interval_s
         if not (0 <= pre_s < duration_s and interval_s > 0):
             raise InstrumentError(
                 f"A record of {duration_s} s, {pre_s} s of it before the trigger, sampled every "
@@ -233,36 +272,15 @@ class InfiniiVision:
                 f"A record of {duration_s} s sampled every {interval_s} s takes {wanted:.0f} "
                 f"points; {self.driver.resource} has {RECORD_POINTS[-1]}."
             )
-        for number, channel in driver.channels.items():
-            channel.is_displayed = number in ranges
-        for number, (full_scale_v, offset_v) in ranges.items():
-            channel = driver.channels[number]
-            channel.coupling = "DC"
-            channel.range_v = full_scale_v
-            channel.offset_v = offset_v
-        driver.timebase_reference = "CENT"
-        driver.timebase_range_s = duration_s
-        driver.timebase_position_s = duration_s / 2 - pre_s
-        driver.trigger_sweep = "NORM"
-        driver.write(":TRIG:MODE EDGE")
-        driver.trigger_source, driver.trigger_level_v, driver.trigger_slope = self._trigger
-        driver.acquire_type = "HRES" if duration_s / points >= _HIGH_RESOLUTION_S else "NORM"
-        driver.write(":WAV:FORM WORD;BYT LSBF;UNS 1")
-        driver.points_mode = "RAW"
-        driver.record_points = points
-
-    def _configure_segments(self, count: int) -> None:
-        self.driver.acquire_mode = "RTIM" if count == 1 else "SEGM"
-        if count > 1:
-            self.driver.segment_count = count
+        return points
 
     def _read_trace(self) -> Trace:
         assert self._request is not None  # whoever reads has armed
         channels = {}
         start_s, interval_s = 0.0, 1.0
-        for number, _ in self._request[-2]:
+        for number, _ in self._request.ranges:
             channels[str(number)], start_s, interval_s = self._read_channel(number)
-        asked_s = self._request[2]
+        asked_s = self._request.interval_s
         if interval_s > asked_s * (1 + 1e-6):
             raise InstrumentError(
                 f"{self.driver.resource} has sampled every {interval_s:g} s instead of {asked_s:g} "
