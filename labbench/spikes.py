@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,10 @@ FloatArray = NDArray[np.float64]
 
 FIRE_FRACTION = 0.5
 REARM_FRACTION = 0.8
+
+
+# Traces never change, and every property reads the same ones.
+_FOUND: WeakKeyDictionary[Trace, dict[str, Spikes]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,13 @@ def find_spikes(trace: Trace, channel: str = "output") -> Spikes:
         None of them if the output never falls to half its resting level, rests at or below zero,
         is NaN or has no samples.
     """
+    known = _FOUND.setdefault(trace, {})
+    if channel not in known:
+        known[channel] = _find(trace, channel)
+    return known[channel]
+
+
+def _find(trace: Trace, channel: str) -> Spikes:
     output_v, time_s = trace.values(channel), trace.time_s
     if not output_v.size:
         return Spikes(np.empty(0), nan)

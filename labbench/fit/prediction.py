@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import asin, exp, log, sqrt
 
 import numpy as np
 
 from labbench.features import Feature, Response, read_pulses
 from labbench.features.refractory_period import recovery_time_s
-from labbench.model import Loading, ModelCard, Simulation, simulate
+from labbench.model import Loading, ModelCard, Solution, advance, resting, simulate
+from labbench.model.simulation import closed
 from labbench.stimulus import PulseTrain, Stimulus
+from labbench.trace import Channel, Trace
 
 # Tighter than for a record: the fit differentiates these runs.
 RTOL = 1e-7
 # ln of the ratio of the two gate voltages between which the output recovers, for card B1's
 # transistor: stands in where a simulated output does not come back within the record.
 USUAL_RECOVERY = 0.28
+
+
+@dataclass(frozen=True, eq=False)
+class _Played:
+    """What a card makes of one stimulus: its output, and all that is behind it."""
+
+    trace: Trace
+    solution: Solution
 
 
 class Prediction:
@@ -43,7 +54,7 @@ class Prediction:
     ) -> None:
         self.card, self.singles, self.pairs = card, singles, pairs
         self.quiet_v, self.loading = quiet_v, loading
-        self._played: dict[tuple[str, float], Simulation] = {}
+        self._played: dict[tuple[str, float], _Played] = {}
 
     def of(self, feature: Feature) -> float:
         """Return the prediction for a feature, on the scale that is fitted."""
@@ -65,7 +76,7 @@ class Prediction:
         hazard = _hazard_until(made, stimulus, exp(log_latency), self.card)
         return 2 * asin(sqrt(exp(-hazard)))
 
-    def _play(self, noise: str, amplitude_v: float) -> Simulation:
+    def _play(self, noise: str, amplitude_v: float) -> _Played:
         key = (noise, amplitude_v)
         if key not in self._played:
             stimulus = self.singles[amplitude_v]
@@ -87,25 +98,30 @@ class Prediction:
 
 def _play_finely(
     card: ModelCard, stimulus: Stimulus, noise: str, loading: Loading | None
-) -> Simulation:
+) -> _Played:
     """Simulate with samples so dense around each spike that its time is smooth in the card.
 
     On an even grid the interpolated crossing has a sawtooth error of the card's parameters, far
     below a measurement's but enough to spoil a Jacobian.
     """
-    coarse_s = np.linspace(0.0, stimulus.duration_s, 400)
-    first = simulate(card, stimulus, noise=noise, sample_s=coarse_s[[0, -1]], rtol=RTOL)
+    end_s = np.array([stimulus.duration_s])
+    solution = advance(
+        card, resting(card), *closed(*stimulus.breakpoints()), end_s,
+        noise=noise, loading=loading, rtol=RTOL, is_dense=True,
+    )  # fmt: skip
     rise_s = card["r_on_ohm"] * card["gate_capacitance_f"]
     fine_s = np.arange(-0.5, 4.0, 0.02) * rise_s
-    spikes_s = first.solution.event_times_s("spike")
+    spikes_s = solution.event_times_s("spike")
+    coarse_s = np.linspace(0.0, stimulus.duration_s, 400)
     sample_s = np.unique(np.r_[coarse_s, (spikes_s[:, None] + fine_s).ravel()])
-    inside = (sample_s >= 0.0) & (sample_s <= stimulus.duration_s)
-    return simulate(
-        card, stimulus, noise=noise, sample_s=sample_s[inside], loading=loading, rtol=RTOL
-    )
+    sample_s = sample_s[(sample_s >= 0.0) & (sample_s <= stimulus.duration_s)]
+    assert solution.dense is not None
+    solution = replace(solution, time_s=sample_s, samples=solution.dense(sample_s))
+    output = Channel(solution.output_v, "voltage", "V")
+    return _Played(Trace({"output": output}, uneven_time_s=sample_s), solution)
 
 
-def _log_latency(stimulus: PulseTrain, simulation: Simulation, index: int) -> float:
+def _log_latency(stimulus: PulseTrain, simulation: _Played, index: int) -> float:
     reading = read_pulses(Response(stimulus, simulation.trace))[index]
     if reading.latency_s is not None:
         return log(reading.latency_s)
@@ -116,7 +132,7 @@ def _log_latency(stimulus: PulseTrain, simulation: Simulation, index: int) -> fl
 
 
 def _hazard_until(
-    simulation: Simulation, stimulus: PulseTrain, latency_s: float, card: ModelCard
+    simulation: _Played, stimulus: PulseTrain, latency_s: float, card: ModelCard
 ) -> float:
     """Return the hazard accumulated up to the filament's closing, in a run without noise."""
     solution = simulation.solution
