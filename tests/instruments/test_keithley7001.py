@@ -106,7 +106,7 @@ def test_role(matrix: Keithley7001, bench: SimulatedBench) -> None:
     matrix.open_channel(2, 4)
     assert bench.clock.now() - before_s >= 3e-3, "it waits for the relay"
     assert matrix.closed == {(2, 3), (2, 5), (2, 9), (4, 10)}
-    with pytest.raises(InstrumentError, match="-222,.*after ':ROUTE:CLOSE"):
+    with pytest.raises(InstrumentError, match=r"-222,.*after ':ROUTE:CLOSE"):
         matrix.close_channel(5, 1)
     matrix.safe()
     assert matrix.closed == set()
