@@ -41,9 +41,9 @@ class Routes:
         if connection.gate != "open" and probe[connection.gate] is None:
             return False
         # An amplifier that is connected for good grounds the gate for good.
-        if connection.gate != "grounded" and wiring.amplifier is not None:
-            if wiring.amplifier.route is None:
-                return False
+        held = wiring.amplifier is not None and wiring.amplifier.route is None
+        if held and connection.gate != "grounded":
+            return False
         return self._resistor_routes(connection) is not None
 
     def bring(self, connection: Connection, quiet: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ roughly::
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import hypot, nan, sqrt
+from math import e, hypot, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ STEP = 0.5
 LEFT = 0.2
 # How far a decay is followed, in time constants.
 FOLLOWED = 2.0
+_MOST_STEPS, _SETTLED = 20, 1e-9
 
 
 def gate_discharge(responses: Sequence[Response]) -> list[Feature]:
@@ -63,9 +64,9 @@ def gate_discharge(responses: Sequence[Response]) -> list[Feature]:
 def decay_time_s(response: Response) -> float | None:
     """Return the time constant of the gate behind the end of the drive.
 
-    The logarithm of the voltage above its level before the stimulus is fitted by a line, each
-    sample weighted by its square. None if the drive left next to nothing on the gate, or the
-    record ends before the gate is down to 1/e.
+    An exponential is fitted by least squares to the voltage above its level before the stimulus.
+    None if the drive left next to nothing on the gate, or the record ends before the gate is down
+    to 1/e, or what is there is no exponential.
     """
     time_s, gate_v = response.trace.time_s, response.trace.values("gate")
     before = gate_v[time_s < 0.0]
@@ -78,17 +79,32 @@ def decay_time_s(response: Response) -> float | None:
     since_s = since_s - since_s[0]
     # Noise crosses a level several times on one passage: their median is the passage.
     start_v = float(np.median(above_v[:5]))
-    low = above_v < start_v / np.e
+    low = above_v < start_v / e
     crossings = np.flatnonzero(low[1:] & ~low[:-1])
     if start_v < LEFT * peak_v or not crossings.size:
         return None
     rough_s = float(np.median(since_s[crossings]))
-    inside = (since_s <= FOLLOWED * rough_s) & (above_v > 0.0)
-    if inside.sum() < 3 or rough_s <= 0.0:
+    inside = since_s <= FOLLOWED * rough_s
+    return _fitted(since_s[inside], above_v[inside], start_v, rough_s)
+
+
+def _fitted(
+    since_s: FloatArray, above_v: FloatArray, start_v: float, rough_s: float
+) -> float | None:
+    """Return the time constant of the exponential through some voltages, by Gauss and Newton."""
+    if since_s.size < 3 or rough_s <= 0.0:
         return None
-    # numpy weights residuals, not their squares.
-    slope = np.polyfit(since_s[inside], np.log(above_v[inside]), 1, w=above_v[inside])[0]
-    return float(-1.0 / slope) if slope < 0.0 else None
+    log_v, rate = float(np.log(start_v)), 1.0 / rough_s
+    for _ in range(_MOST_STEPS):
+        expected_v = np.exp(log_v - rate * since_s)
+        design = np.column_stack([expected_v, -since_s * expected_v])
+        step = np.linalg.lstsq(design, above_v - expected_v, rcond=None)[0]
+        log_v, rate = log_v + float(step[0]), rate + float(step[1])
+        if not 0.1 < rate * rough_s < 10.0:
+            return None
+        if abs(step[1]) < _SETTLED * rate:
+            return 1.0 / rate
+    return None
 
 
 def _is_single(response: Response) -> bool:

@@ -137,14 +137,17 @@ def test_the_channels_follow_the_connection(bench):
 def test_nothing_is_switched_hot(bench, monkeypatch):
     bench.start()
     matrix, moves = bench.instruments["switch"], []
-    for name in ("close_channel", "open_channel"):
 
-        def move(row, column, act=getattr(matrix, name)):
+    def watched(act):
+        def move(row, column):
             driven = [role for role in DRIVING if bench.instruments[role].is_output_on]
             moves.append((driven, bench.clock.now()))
             act(row, column)
 
-        monkeypatch.setattr(matrix, name, move)
+        return move
+
+    for name in ("close_channel", "open_channel"):
+        monkeypatch.setattr(matrix, name, watched(getattr(matrix, name)))
     bench.play(SHORT)
     assert bench.pulse_source.is_output_on
     bench.meter.source_voltage(0.1, 1e-6)
