@@ -235,8 +235,11 @@ class Bench:
         return replace(record, channels=channels)
 
     def _known(self, connection: Connection) -> Connection:
-        """Return the connection with what the wiring says about the output."""
+        """Return the connection with what the wiring says about output and follower."""
         wiring = self.description.wiring
+        if connection.gate == "follower" and wiring.follower is not None:
+            added_f = wiring.follower.input_capacitance_f
+            connection = replace(connection, added_capacitance_f=added_f)
         if connection.gate == "grounded" or not self._has_supply:
             return connection
         return replace(

@@ -67,11 +67,14 @@ class GateProbe(_Section):
         Volts at the channel for a volt at the gate (follower) or for an ampere into the amplifier.
     route : (row, column), optional
         Of the switch matrix, closed to connect it; without, it is always connected.
+    input_capacitance_f : float
+        What a follower adds to the gate.
     """
 
     channel: Channel
     gain: Positive
     route: Route | None = None
+    input_capacitance_f: NotNegative = 0.0
 
 
 class ControlResistor(_Section):

@@ -22,8 +22,8 @@ LONG = PulseTrain((Pulse(0.0, 8e-3, 0.9),), duration_s=8.2e-3, rest_s=0.1)
 GROUNDED = Connection("grounded", current_range_a=1.5e-6)
 
 
-def model(bench, card=B1, seed=17):
-    return ModelPlayer(card, seed, 1e-6, -2e-4, bench.description.wiring.loading)
+def model(bench, seed=17):
+    return ModelPlayer(B1, seed, 1e-6, -2e-4, bench.description.wiring.loading)
 
 
 def switched(response):
@@ -53,10 +53,11 @@ def test_a_grounded_gate_switches_as_the_model_says(bench):
 def test_the_follower_shows_the_gate_of_a_spiking_neuron(bench):
     bench.start()
     watched = Connection("follower")
-    loaded = B1.with_values({"gate_capacitance_f": B1["gate_capacitance_f"] + FOLLOWER_F})
     seen = [bench.play(LONG, watched) for _ in range(12)]
-    player = model(bench, loaded)
-    said = [player.play(LONG, watched) for _ in range(60)]
+    known = seen[0].connection
+    assert known.added_capacitance_f == FOLLOWER_F
+    player = model(bench)
+    said = [player.play(LONG, known) for _ in range(60)]
     for r in (*seen, *said):
         # The gate is high where the output is low: they are two views of the same spikes.
         spikes, gate_v = find_spikes(r.trace).time_s, r.trace.values("gate")

@@ -202,7 +202,7 @@ def test_meters_that_are_off_leave_input_and_gate_alone(bench):
     ("old", "new", "said"),
     [
         ('driver = "keithley7001"\naddress = "GPIB0::7::INSTR"', None, "nothing closes them"),
-        ("route = [2, 1]\n\n[limits]", "route = [1, 1]\n\n[limits]", "one thing only"),
+        ("gain = 1.0\nroute = [2, 1]", "gain = 1.0\nroute = [1, 1]", "one thing only"),
     ],
 )
 def test_routes_that_make_no_sense(bench_file, old, new, said):
