@@ -231,12 +231,15 @@ class Keithley2600:
         return reading
 
     def safe(self) -> None:
-        """Bring the level to zero and switch the output off.
+        """Bring the level to zero and switch the output off, at high impedance.
+
+        In its normal off mode the instrument holds zero behind a closed relay: what it is wired to
+        would be grounded.
 
         Raises
         ------
         ReadbackError
-            If the output is still on, or its level is not zero.
+            If the output is still on, holds something, or its level is not zero.
         """
         driver, smu = self.driver, f"smu{self.smu.id}"
         driver.abandon()
@@ -245,10 +248,11 @@ class Keithley2600:
             f"{smu}.abort()",
             f"{smu}.source.levelv = 0",
             f"{smu}.source.leveli = 0",
+            f"{smu}.source.offmode = 2",
             f"{smu}.source.output = 0",
             _ASCII,
         )
-        if self.is_output_on:
+        if self.is_output_on or self.smu.off_mode != "high impedance":
             raise ReadbackError(f"{driver.resource}: the output of {smu} is still on.")
         level_v, level_a = self.smu.source_voltage, self.smu.source_current
         if level_v != 0.0 or level_a != 0.0:

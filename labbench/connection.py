@@ -29,6 +29,8 @@ class Connection:
         Of the output, where known.
     current_range_a : float or None
         Largest memristor current to be recorded with a grounded gate; None for all there can be.
+    added_capacitance_f : float or None
+        From the gate to ground, by the follower that watches it, where known.
     """
 
     gate: str = "open"
@@ -36,6 +38,7 @@ class Connection:
     load_resistance_ohm: float | None = None
     supply_v: float | None = None
     current_range_a: float | None = None
+    added_capacitance_f: float | None = None
 
     def __post_init__(self) -> None:
         if self.gate not in GATES:

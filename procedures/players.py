@@ -56,7 +56,10 @@ class ModelPlayer:
             loading=self.loading,
         )
         self._trial += 1
-        return Response(stimulus, simulation.trace, self._seen(connection))
+        trace = simulation.trace
+        if connection.gate == "follower":
+            trace = replace(trace, channels={**trace.channels, "gate": trace.channels["node"]})
+        return Response(stimulus, trace, self._seen(connection))
 
     def _seen(self, connection: Connection) -> Connection:
         """Return the connection with what the card says about the output."""

@@ -30,8 +30,10 @@ from instruments.simulated.instrument import Instrument
 from instruments.simulated.keithley2400 import SourceMeter
 from instruments.simulated.keithley2636b import SourceMeter2636B
 from instruments.simulated.keithley4200a import ParameterAnalyzer
+from instruments.simulated.keithley7001 import SwitchSystem
 from instruments.simulated.prober.velox import Prober
 from instruments.simulated.prober.wafer import Wafer, WaferEntry
+from instruments.simulated.relays import Relay, RelayEntry, Route, build_relays
 from labbench.errors import BenchError, CardError
 from labbench.model import PARAMETERS, ModelCard, read_card
 
@@ -103,6 +105,8 @@ class SimulatedEntry(_Entry):
         Seconds of the bench in a second of real time; 0 for a clock that waits for nobody.
     wafer : WaferEntry, optional
         What a prober brings under the probes, in the place of one device.
+    relays : list of RelayEntry
+        What a switch matrix connects to the nodes, or what is connected to them for good.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -114,6 +118,7 @@ class SimulatedEntry(_Entry):
     message_latency_s: NotNegative = 1e-3
     pace: NotNegative = 0.0
     wafer: WaferEntry | None = None
+    relays: list[RelayEntry] = []
     instruments: list[InstrumentEntry]
 
 
@@ -129,6 +134,7 @@ MODELS: dict[str, tuple[type[Instrument], str]] = {
     "2400": (SourceMeter, "KEITHLEY INSTRUMENTS INC.,MODEL 2400,{serial},C34 Sep 21 2016"),
     "2636B": (SourceMeter2636B, "Keithley Instruments Inc., Model 2636B, {serial}, 3.2.2"),
     "4200A-SCS": (ParameterAnalyzer, "KEITHLEY INSTRUMENTS,KI4200A,{serial},V1.14"),
+    "7001": (SwitchSystem, "KEITHLEY INSTRUMENTS INC.,MODEL 7001,{serial},A09  /A02"),
     "Velox": (Prober, "FormFactor,Velox,{serial},3.4.1"),
 }
 
@@ -163,6 +169,7 @@ class SimulatedBench:
         self.lock = RLock()
         self.truth: ModelCard | None = None
         self.circuit = Circuit(self.clock, self._devices(entry))
+        relays = build_relays(entry.relays, self.circuit, entry.seed)
         self.instruments: dict[str, Instrument] = {}
         self.ports: dict[str, Port] = {}
         for number, each in enumerate(entry.instruments):
@@ -175,6 +182,7 @@ class SimulatedBench:
             self.ports[address] = Port(made, each.faults)
         for each in entry.instruments:
             self._wire_trigger(each)
+        self._wire_relays(relays)
         # The instruments were wired to the device that gives the wafer's nodes their names.
         self.wafer = None if entry.wafer is None else self._wafer(entry, entry.wafer)
         for instrument in self.instruments.values():
@@ -235,6 +243,16 @@ class SimulatedBench:
             for terminal in range(1, kind.last_terminal + 1)
         }
         return kind(identity.format(serial=serial), self.clock, terminals, noise)
+
+    def _wire_relays(self, relays: Mapping[Route, Relay]) -> None:
+        switches = [i for i in self.instruments.values() if isinstance(i, SwitchSystem)]
+        if relays and len(switches) != 1:
+            raise BenchError(
+                f"Relays with a route need one simulated switch system, not {len(switches)}: add "
+                "one, or say closed = true for good."
+            )
+        for switch in switches:
+            switch.connect(relays)
 
     def _wire_trigger(self, entry: InstrumentEntry) -> None:
         """Wire a trigger output to a trigger input; to a scope, without a word, the generator's."""

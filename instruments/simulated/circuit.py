@@ -191,6 +191,7 @@ class Circuit:
         self.clock = clock
         self._terminals: list[Terminal] = []
         self._slots: dict[str, Device | None] = dict(devices or {})
+        self._fixtures: dict[str, Device] = {}
         self._wires: dict[str, Wire] = {}
         self._drives: dict[str, tuple[Terminal, ...]] = {}
         self._places: dict[str, tuple[Device, str]] = {}
@@ -201,12 +202,13 @@ class Circuit:
     def nodes(self) -> tuple[str, ...]:
         """The nodes of the devices, by the names that a bench file gives them."""
         single = len(self._slots) == 1
-        return tuple(
+        own = (
             node if single else f"{slot}.{node}"
             for slot, device in self._slots.items()
             if device is not None
             for node in device.nodes
         )
+        return (*own, *self._fixtures)
 
     def terminal(self, cable: Cable) -> Terminal:
         """Connect an instrument's terminal."""
@@ -214,6 +216,11 @@ class Circuit:
         self._terminals.append(made)
         self._place()
         return made
+
+    def add(self, name: str, fixture: Device) -> None:
+        """Put something with one node beside the devices; the node goes by a name of its own."""
+        self._fixtures[name] = fixture
+        self._place()
 
     def mount(self, slot: str, device: Device | None) -> None:
         """Put a device under the probes, or none: its nodes are open then.
@@ -318,6 +325,10 @@ class Circuit:
                 names = {node: node if single else f"{slot}.{node}" for node in device.nodes}
                 self._names[device] = names
                 self._places |= {name: (device, node) for node, name in names.items()}
+        for name, device in self._fixtures.items():
+            (node,) = device.nodes
+            self._names[device] = {node: name}
+            self._places[name] = (device, node)
         for name in drives:
             if name not in self._places:
                 wire = self._wires.setdefault(name, Wire(self.clock.now(), name))

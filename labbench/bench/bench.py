@@ -20,6 +20,8 @@ from labbench.model import ModelCard
 from labbench.stimulus import Stimulus
 from labbench.trace import Channel, Trace
 
+# What drives the nodes that a switch matrix connects.
+DRIVING = ("pulse_source", "meter", "gate_meter")
 # A transimpedance amplifier gives this much at most.
 _AMPLIFIER_V = 10.0
 
@@ -127,6 +129,10 @@ class Bench:
         self.require(needs)
         wiring = self.description.wiring
         self._is_touched = True
+        for role in ("meter", "gate_meter"):
+            if role in self.instruments:
+                # Off is not enough: many hold their terminal at zero then.
+                self.instruments[role].safe()
         self.compliance = None
         self._has_supply = "supply" in needs
         if not self._has_supply:
@@ -169,7 +175,7 @@ class Bench:
         """
         check_limits(stimulus, self.description.limits)
         self._is_touched = True
-        self._routes.bring(connection)
+        self._routes.bring(connection, self._quiet)
         recording = self.description.recording
         source, digitizer = self.pulse_source, self.digitizer
         emitted = source.load(stimulus)
@@ -185,6 +191,17 @@ class Bench:
         record = digitizer.read()
         self.clock.sleep(stimulus.rest_s)
         return Response(emitted, self._named(record), self._known(connection))
+
+    def _quiet(self) -> None:
+        """Switch off what drives input and gate, and let the gate discharge.
+
+        A relay that breaks or makes a current wears and welds, and would hand the device a charge
+        that nobody asked for. The supply stays: no relay carries its current.
+        """
+        for role in DRIVING:
+            if role in self.instruments and self.instruments[role].is_output_on:
+                self.instruments[role].safe()
+        self.clock.sleep(self.description.wiring.discharge_s)
 
     def _ranges(self, stimulus: Stimulus, connection: Connection) -> dict[int, tuple[float, float]]:
         """Return the digitizer's channels that see something, with full scale and middle in V."""
@@ -218,8 +235,11 @@ class Bench:
         return replace(record, channels=channels)
 
     def _known(self, connection: Connection) -> Connection:
-        """Return the connection with what the wiring says about the output."""
+        """Return the connection with what the wiring says about output and follower."""
         wiring = self.description.wiring
+        if connection.gate == "follower" and wiring.follower is not None:
+            added_f = wiring.follower.input_capacitance_f
+            connection = replace(connection, added_capacitance_f=added_f)
         if connection.gate == "grounded" or not self._has_supply:
             return connection
         return replace(
@@ -244,7 +264,8 @@ class Bench:
         """Bring every output to zero and off, and return what failed.
 
         One instrument's failure does not keep the next one from being switched off, and neither
-        does Ctrl-C: it is raised again once all of them were tried.
+        does Ctrl-C: it is raised again once all of them were tried. The switch is the last role:
+        its relays open when nothing drives them any more.
         """
         faults, stop = [], None
         self._routes.forget()

@@ -67,11 +67,14 @@ class GateProbe(_Section):
         Volts at the channel for a volt at the gate (follower) or for an ampere into the amplifier.
     route : (row, column), optional
         Of the switch matrix, closed to connect it; without, it is always connected.
+    input_capacitance_f : float
+        What a follower adds to the gate.
     """
 
     channel: Channel
     gain: Positive
     route: Route | None = None
+    input_capacitance_f: NotNegative = 0.0
 
 
 class ControlResistor(_Section):
@@ -93,6 +96,9 @@ class Wiring(_Section):
     amplifier : GateProbe, optional
         A transimpedance amplifier that holds the gate at ground, volts for amperes.
     control_resistors : tuple of ControlResistor
+    discharge_s : float
+        How long the gate is left to discharge before a relay moves: many time constants of gate
+        capacitance and control resistance.
     """
 
     input_channel: Channel = 1
@@ -101,6 +107,7 @@ class Wiring(_Section):
     follower: GateProbe | None = None
     amplifier: GateProbe | None = None
     control_resistors: tuple[ControlResistor, ...] = ()
+    discharge_s: NotNegative = 0.05
     supply_v: NotNegative = 0.5
     supply_compliance_a: Positive = 50e-6
     load_resistance_ohm: Positive = 47e3
@@ -118,6 +125,13 @@ class Wiring(_Section):
             "memristor": None if self.amplifier is None else self.amplifier.channel,
         }
         return {name: channel for name, channel in found.items() if channel is not None}
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What a switch matrix has to connect."""
+        probes = (each.route for each in (self.follower, self.amplifier) if each is not None)
+        resistors = (each.route for each in self.control_resistors)
+        return tuple(each for each in (*probes, *resistors) if each is not None)
 
     @property
     def loading(self) -> Loading:
@@ -204,6 +218,14 @@ def _check_limits(bench: BenchDescription) -> None:
         )
     if not bench.instruments.entries:
         raise BenchError(f"Bench {bench.name!r} has no instruments: fill a role at least.")
+    routes = wiring.routes
+    if routes and bench.instruments.switch is None:
+        raise BenchError(
+            f"Bench {bench.name!r}: wiring has routes, {list(map(list, routes))}, but nothing "
+            "closes them: fill the role of the switch in [instruments]."
+        )
+    if len(set(routes)) < len(routes):
+        raise BenchError(f"Bench {bench.name!r}: each route of wiring connects one thing only.")
     for what, asked, limit, unit in (
         ("supply_v", wiring.supply_v, limits.supply_v, "V"),
         ("supply_compliance_a", wiring.supply_compliance_a, limits.supply_compliance_a, "A"),

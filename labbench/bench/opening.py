@@ -37,6 +37,7 @@ DRIVERS: dict[str, tuple[type, str]] = {
     "keithley2400": (SourceMeter, "instruments.keithley2400:Keithley2400"),
     "keithley2600": (SourceMeter, "instruments.keithley2600:Keithley2600"),
     "keithley4200a": (SourceMeter, "instruments.keithley4200a:Keithley4200A"),
+    "keithley7001": (SwitchMatrix, "instruments.keithley7001:Keithley7001"),
     "velox": (Prober, "instruments.velox:Velox"),
 }
 

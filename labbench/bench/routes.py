@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from instruments.roles import SwitchMatrix
 from labbench.bench.description import Route, Wiring
@@ -38,18 +38,22 @@ class Routes:
         """Whether a device can be brought into this connection."""
         wiring = self._wiring
         probe = {"follower": wiring.follower, "grounded": wiring.amplifier}
-        if connection.gate == "open":
-            # What is connected for good keeps the gate from being open.
-            if wiring.amplifier is not None and wiring.amplifier.route is None:
-                return False
-        elif probe[connection.gate] is None:
+        if connection.gate != "open" and probe[connection.gate] is None:
             return False
-        if self._switch is None and any(self._routes_of_probes().values()):
+        # An amplifier that is connected for good grounds the gate for good.
+        held = wiring.amplifier is not None and wiring.amplifier.route is None
+        if held and connection.gate != "grounded":
             return False
         return self._resistor_routes(connection) is not None
 
-    def bring(self, connection: Connection) -> None:
+    def bring(self, connection: Connection, quiet: Callable[[], None]) -> None:
         """Open all other routes, then close those of the connection, verified by reading back.
+
+        Parameters
+        ----------
+        connection : Connection
+        quiet : callable
+            Sees to it that no relay breaks or makes a current; called only if one has to move.
 
         Raises
         ------
@@ -72,11 +76,14 @@ class Routes:
         if wanted == self._closed:
             return
         self._closed = None
-        for route in sorted(self._switch.closed - wanted):
-            self._switch.open_channel(*route)
-        for route in sorted(wanted - self._switch.closed):
-            self._switch.close_channel(*route)
         found = self._switch.closed
+        if found != wanted:
+            quiet()
+            for route in sorted(found - wanted):
+                self._switch.open_channel(*route)
+            for route in sorted(wanted - found):
+                self._switch.close_channel(*route)
+            found = self._switch.closed
         if found != wanted:
             raise ReadbackError(
                 f"The switch matrix has closed {sorted(found)} instead of {sorted(wanted)}: "

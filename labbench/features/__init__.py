@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from labbench.features.feature import Feature, Outcome, Response
+from labbench.features.gate_discharge import VERSION as GATE_DISCHARGE_VERSION
+from labbench.features.gate_discharge import gate_discharge
 from labbench.features.pulse_switching import VERSION as PULSE_SWITCHING_VERSION
 from labbench.features.pulse_switching import pulse_switching
 from labbench.features.pulses import PulseReading, read_pulses
@@ -29,6 +31,7 @@ PROPERTIES: Mapping[str, tuple[Extractor, str]] = MappingProxyType(
         "threshold_firing": (threshold_firing, THRESHOLD_FIRING_VERSION),
         "stochasticity": (stochasticity, STOCHASTICITY_VERSION),
         "refractory_period": (refractory_period, REFRACTORY_PERIOD_VERSION),
+        "gate_discharge": (gate_discharge, GATE_DISCHARGE_VERSION),
         "volatile_switching": (volatile_switching, VOLATILE_SWITCHING_VERSION),
         "pulse_switching": (pulse_switching, PULSE_SWITCHING_VERSION),
         "relaxation": (relaxation, RELAXATION_VERSION),
@@ -42,6 +45,7 @@ __all__ = [
     "Outcome",
     "PulseReading",
     "Response",
+    "gate_discharge",
     "pulse_switching",
     "read_pulses",
     "refractory_period",

@@ -25,7 +25,9 @@ def connected(card: ModelCard, connection: Connection) -> ModelCard:
         if card.circuit != "neuron":
             raise StimulusError(f"Card {card.name!r} is a chain: its gates cannot be grounded.")
         return grounded(card)
+    added_f = connection.added_capacitance_f
     given = {
+        "gate_capacitance_f": None if added_f is None else card["gate_capacitance_f"] + added_f,
         "control_resistance_ohm": connection.control_resistance_ohm,
         "load_resistance_ohm": connection.load_resistance_ohm,
         "supply_v": connection.supply_v,

@@ -27,7 +27,7 @@ from .conftest import AWG, SCOPE, SMU, bench_file
 def test_resources_keep_their_interface(manager: pyvisa.ResourceManager) -> None:
     assert manager.list_resources()[:3] == (AWG, SCOPE, SMU)
     assert "TCPIP0::analyzer.sim::1225::SOCKET" in manager.list_resources("?*")
-    assert manager.list_resources("GPIB?*") == (SMU,)
+    assert manager.list_resources("GPIB?*") == (SMU, "GPIB0::7::INSTR")
     scope = manager.open_resource("TCPIP::scope.sim::INSTR")
     smu = manager.open_resource(SMU)
     assert isinstance(scope, pyvisa.resources.TCPIPInstrument)

@@ -12,6 +12,7 @@ from instruments.simulated.circuit import Terminal
 from instruments.simulated.infiniivision import signal
 from instruments.simulated.infiniivision.signal import FloatArray, Vertical, WordArray
 from instruments.simulated.infiniivision.trigger import Trigger
+from instruments.simulated.noise import gaussian
 
 # From the end of a record until the next can begin.
 DEAD_S = 1e-6
@@ -202,4 +203,4 @@ class Record:
 
     def _noise(self, channel: int, shot: int, index: np.ndarray) -> FloatArray:
         seed = (self._seed + channel * _CHANNEL_SEED + shot * _SHOT_SEED) % (1 << 64)
-        return signal.gaussian(seed, index)
+        return gaussian(seed, index)

@@ -104,28 +104,6 @@ def _slow_part(time_s: FloatArray, level_v: FloatArray) -> FloatArray:
     return held + steady_v
 
 
-def gaussian(seed: int, index: NDArray[np.int64]) -> FloatArray:
-    """Return normal noise (n,) that depends on the seed and the index of each sample alone.
-
-    So a sample is the same however many of its neighbours are read, and in whatever order.
-    """
-    bits = _scrambled(index.astype(np.uint64) + np.uint64(seed))
-    # Noise needs no more digits than these, and logarithm and cosine take half of the time.
-    share = np.float32(2.0**-32)
-    high = (bits >> np.uint64(32)).astype(np.float32) + np.float32(0.5)
-    low = (bits & np.uint64(0xFFFFFFFF)).astype(np.float32)
-    radius = np.sqrt(np.float32(-2.0) * np.log(high * share))
-    return np.asarray(radius * np.cos(np.float32(2.0 * pi) * share * low), np.float64)
-
-
-def _scrambled(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble integers (n,) so that neighbours have nothing in common."""
-    bits = bits * np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
-    return np.asarray(bits ^ (bits >> np.uint64(31)))
-
-
 def words(level_v: FloatArray, vertical: Vertical, bits: int) -> WordArray:
     """Return the words of a WORD transfer (n,), left-aligned, with the clip markers."""
     codes = 1 << bits
