@@ -32,6 +32,8 @@ class Timeline:
 
     def forget(self, before_s: float) -> None:
         """Drop the corners that lie before a time, but the last of them."""
+        if self.corner_s.size < 2 or self.corner_s[1] >= before_s:
+            return
         first = max(0, int(np.searchsorted(self.corner_s, before_s)) - 1)
         self.corner_s, self.level = self.corner_s[first:], self.level[first:]
 

@@ -170,7 +170,7 @@ class _Gate:
         # A closed memristor is what the resistance is to be compared with.
         is_stiff = series_ohm < _NEGLIGIBLE * card["r_on_ohm"]
         self._is_stiff = is_stiff and not isfinite(drive.limit)
-        self.card = card.with_values(values | {"source_resistance_ohm": series_ohm})
+        self.card = _with_values(card, values | {"source_resistance_ohm": series_ohm})
 
     def advance(self, state: DeviceState, to_s: float, is_dense: bool) -> Solution:
         line = self._drive.corner_s, self._drive.level
@@ -267,8 +267,9 @@ class _Drain:
 
     def card(self, supply_v: float) -> ModelCard:
         """Return the card of the output stage at a supply."""
-        return self._card.with_values(
-            {"supply_v": min(supply_v, _MAX_SUPPLY_V), "load_resistance_ohm": self._load_ohm}
+        return _with_values(
+            self._card,
+            {"supply_v": min(supply_v, _MAX_SUPPLY_V), "load_resistance_ohm": self._load_ohm},
         )
 
     def voltage(self, time_s: FloatArray) -> FloatArray:
@@ -335,14 +336,14 @@ class _Drain:
             "supply_v": min(level_v, _MAX_SUPPLY_V),
             "load_resistance_ohm": max(feed_ohm, 1.0),
         }
-        drain_v = output_voltage(self._card.with_values(values), time_s, gate_v, loading)
+        drain_v = output_voltage(_with_values(self._card, values), time_s, gate_v, loading)
         limit_a = self._supply.limit if self._output.kind == "open" else self._output.limit
         if limit_a * feed_ohm >= level_v:
             return drain_v
         # A supply in its limit is a current source: a high voltage behind a high resistance.
         limited = {"supply_v": _MAX_SUPPLY_V, "load_resistance_ohm": _MAX_SUPPLY_V / limit_a}
         return np.minimum(
-            drain_v, output_voltage(self._card.with_values(limited), time_s, gate_v, loading)
+            drain_v, output_voltage(_with_values(self._card, limited), time_s, gate_v, loading)
         )
 
     def _coupled(self, time_s: FloatArray) -> FloatArray:
@@ -354,6 +355,22 @@ class _Drain:
         followed_v = np.empty_like(time_s)
         low_pass(time_s, divided_v, resistance_ohm * loading.capacitance_f, followed_v)
         return np.asarray(divided_v - followed_v)
+
+
+# Checking a card takes longer than playing it a short way, and a bench asks for the same few.
+_MOST_CARDS = 256
+_made: dict[tuple[object, ...], tuple[ModelCard, ModelCard]] = {}
+
+
+def _with_values(card: ModelCard, values: Mapping[str, float]) -> ModelCard:
+    """Return ``card.with_values(values)``, made once."""
+    key = (id(card), *values.items())
+    if key not in _made:
+        if len(_made) >= _MOST_CARDS:
+            _made.clear()
+        # The card is kept beside what was made of it, so that its id stays its own.
+        _made[key] = card, card.with_values(values)
+    return _made[key][1]
 
 
 def _seen(solution: Solution, time_s: FloatArray) -> Solution:
