@@ -11,7 +11,14 @@ from procedures.threshold_firing import ThresholdFiring
 
 # By their stable names, which the store keeps.
 PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
-    {procedure.name: procedure for procedure in (ThresholdFiring, RefractoryPeriod, GateDischarge)}
+    {
+        procedure.name: procedure
+        for procedure in (
+            ThresholdFiring,
+            RefractoryPeriod,
+            GateDischarge,
+        )
+    }
 )
 
 
