@@ -19,9 +19,9 @@ from procedures.base import (
     NeuronProcedure,
     Protocolled,
     check_order,
+    find_latency,
     on_grid,
     search_threshold,
-    single_pulse,
 )
 
 # Singles whose median latency sets all widths; an odd number.
@@ -99,11 +99,11 @@ class LeakyIntegration(NeuronProcedure):
         if threshold_v is None:
             return
         train_v = on_grid(self.overdrive * threshold_v)
-        latency_s = yield from self._latency_s(train_v)
+        latency_s = yield from self._latency(train_v)
         if latency_s is not None:
             yield from self._trains(train_v, latency_s)
         probe_v = on_grid(self.probe_overdrive * threshold_v)
-        latency_s = yield from self._latency_s(probe_v)
+        latency_s = yield from self._latency(probe_v)
         if latency_s is not None:
             yield from self._pumps_and_probes(probe_v, latency_s)
 
@@ -112,24 +112,13 @@ class LeakyIntegration(NeuronProcedure):
         trains, probes = self.gaps * self.repeats, self.probe_gaps * self.probe_repeats
         return 30 + 2 * SINGLES + trains + probes
 
-    def _latency_s(self, amplitude_v: float) -> Generator[Stimulus, Response, float | None]:
-        """Play singles and return their median latency; None if the median one does not fire."""
-        latencies_s = []
-        for _ in range(SINGLES):
-            response = yield single_pulse(
-                amplitude_v, self.search_width_s, self.rest_s, self.record_s
-            )
-            latency_s = read_pulses(response)[0].latency_s
-            latencies_s.append(np.inf if latency_s is None else latency_s)
-        median_s = float(np.median(latencies_s))
-        return median_s if np.isfinite(median_s) else None
+    def _latency(self, amplitude_v: float) -> Generator[Stimulus, Response, float | None]:
+        return find_latency(amplitude_v, self.search_width_s, self.rest_s, self.record_s, SINGLES)
 
     def _trains(self, amplitude_v: float, latency_s: float) -> Protocolled:
         """Go round the gaps; a train is cut where those before it fired long before its end."""
         width_s = round(self.width_latencies * latency_s, 6)
-        gaps_s = latency_s * np.linspace(
-            self.gap_min_latencies, self.gap_max_latencies, self.gaps
-        )
+        gaps_s = latency_s * np.linspace(self.gap_min_latencies, self.gap_max_latencies, self.gaps)
         lengths = np.full(self.gaps, self.pulses)
         for _ in range(self.repeats):
             for i, gap_s in enumerate(gaps_s):
@@ -143,9 +132,7 @@ class LeakyIntegration(NeuronProcedure):
     def _train(self, amplitude_v: float, width_s: float, gap_s: float, count: int) -> PulseTrain:
         first = Pulse(0.0, width_s, amplitude_v)
         period_s = first.end_s + gap_s
-        pulses = tuple(
-            Pulse(round(i * period_s, 9), width_s, amplitude_v) for i in range(count)
-        )
+        pulses = tuple(Pulse(round(i * period_s, 9), width_s, amplitude_v) for i in range(count))
         return PulseTrain(pulses, pulses[-1].end_s + self.record_s, self.rest_s)
 
     def _pumps_and_probes(self, amplitude_v: float, latency_s: float) -> Protocolled:

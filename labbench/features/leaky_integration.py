@@ -90,9 +90,7 @@ def _counts(trains: Sequence[Train]) -> list[Feature]:
         error = hypot(float(np.std(counts, ddof=1)), 1 / sqrt(12)) / sqrt(len(counts))
         outcome = Outcome.OK if len(fired) == len(trials) else Outcome.CENSORED
         features.append(
-            Feature(
-                "pulses_to_fire", float(np.mean(counts)), "1", error, len(counts), outcome, at
-            )
+            Feature("pulses_to_fire", float(np.mean(counts)), "1", error, len(counts), outcome, at)
         )
     return [*features, last_where("critical_gap", shares, "s", least=True)]
 
