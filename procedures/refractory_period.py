@@ -36,7 +36,7 @@ class RefractoryPeriod(NeuronProcedure):
     )
     # Within such a width a rested neuron fires, but one with a charged gate does not.
     width_latencies = FloatParameter(
-        "Pulse width over the latency", units="1", default=1.6, minimum=1.0, maximum=20
+        "Pulse width over the latency", units="1", default=1.9, minimum=1.0, maximum=20
     )
     overdrive = FloatParameter(
         "Amplitude over the threshold", units="1", default=1.25, minimum=1.0, maximum=3.0
@@ -45,10 +45,10 @@ class RefractoryPeriod(NeuronProcedure):
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    gap_min_s = FloatParameter("Smallest gap", units="s", default=2e-4, minimum=2e-6, maximum=10)
-    gap_max_s = FloatParameter("Largest gap", units="s", default=8e-3, minimum=2e-6, maximum=10)
-    gaps = IntegerParameter("Number of gaps", default=10, minimum=2, maximum=100)
-    repeats = IntegerParameter("Repeats at each gap", default=10, minimum=1, maximum=10_000)
+    gap_min_s = FloatParameter("Smallest gap", units="s", default=1.5e-4, minimum=2e-6, maximum=10)
+    gap_max_s = FloatParameter("Largest gap", units="s", default=6e-3, minimum=2e-6, maximum=10)
+    gaps = IntegerParameter("Number of gaps", default=12, minimum=2, maximum=100)
+    repeats = IntegerParameter("Repeats at each gap", default=9, minimum=1, maximum=10_000)
     record_s = FloatParameter(
         "Record after the pulses", units="s", default=1e-3, minimum=0, maximum=10
     )

@@ -16,6 +16,7 @@ obeys another law shifts tau by more than the standard error says.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import hypot, log, nan, sqrt
 
 import numpy as np
@@ -36,10 +37,10 @@ START_FRACTION = 0.7
 # Returns are averaged in bins of this part of the time from half to all but a tenth of the output.
 _BIN = 0.02
 # A return must last this many of those times: less does not tell the subthreshold part.
-_LEAST, _MOST = 1.5, 12.0
+_LEAST, _MOST = 2.5, 12.0
 _FREE = 5
-# What the rest of the filament leaks into the gate: on the model tau comes out up to 0.4 % short.
-LEAK_ERROR = 0.005
+# What the rest of the filament leaks into the gate: on the model tau comes out up to 1 % off.
+LEAK_ERROR = 0.01
 
 
 def gate_decay(responses: Sequence[Response]) -> Feature:
@@ -77,24 +78,32 @@ def _returns(response: Response) -> list[tuple[FloatArray, FloatArray, float]]:
     Returns
     -------
     list of (time_s, output_v, span_s)
-        Times from the passage of half the resting level; until the next pulse, the next spike or
-        the end of the record. The span goes up to nine tenths; returns that end before are left
-        out.
+        Times from the passage of half the resting level, until the next spike or pulse, or the end
+        of the record. The span goes up to nine tenths; returns that end before are left out, and
+        those that begin within or after a later pulse, because the memristor then leaks into
+        the gate.
     """
     if not isinstance(response.stimulus, PulseTrain):
         return []
     spikes = find_spikes(response.trace)
     time_s, output_v = response.trace.time_s, response.trace.values("output")
-    starts_s = [pulse.start_s for pulse in response.stimulus.pulses]
+    pulses = response.stimulus.pulses
     found = []
-    for spike_s in spikes.time_s:
-        later_s = [t for t in (*starts_s, *spikes.time_s, time_s[-1]) if t > spike_s]
-        first, last = np.searchsorted(time_s, (spike_s, min(later_s, default=spike_s)))
+    for spike_s, next_s in pairwise((*spikes.time_s, time_s[-1])):
+        first, last = np.searchsorted(time_s, (spike_s, next_s))
         part_s, part_v = time_s[first:last], output_v[first:last]
         half_s = _passage_s(part_s, part_v, 0.5 * spikes.resting_v)
         most_s = _passage_s(part_s, part_v, 0.9 * spikes.resting_v)
-        if half_s is not None and most_s is not None and half_s < most_s < part_s[-1]:
-            keep = part_s >= half_s
+        if half_s is None or most_s is None:
+            continue
+        is_disturbed = any(
+            spike_s < p.start_s < half_s or p.start_s < half_s < p.end_s for p in pulses
+        )
+        if is_disturbed:
+            continue
+        end_s = min([p.start_s for p in pulses if p.start_s > half_s], default=next_s)
+        if half_s < most_s < end_s:
+            keep = (part_s >= half_s) & (part_s < end_s)
             found.append((part_s[keep] - half_s, part_v[keep], most_s - half_s))
     return found
 

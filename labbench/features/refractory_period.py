@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from labbench.features.exponential import exponential_fit, pooled_spread
 from labbench.features.feature import Feature, Outcome, Response
 from labbench.features.gate_decay import gate_decay
-from labbench.features.pulses import grouped, readings_of_trains, timing_error_s
+from labbench.features.pulses import PulseReading, grouped, readings_of_trains, timing_error_s
 from labbench.features.repeats import last_where
 from labbench.features.statistics import log_mean, proportion
 from labbench.spikes import find_spikes, rising_crossings
@@ -74,19 +74,25 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
         shares[gap_s] = (len(ratios), len(trials))
         if share >= LEAST_FIRED:
             if share >= FULLY_FIRED:
-                logs[gap_s] = np.log(ratios)
+                logs[gap_s] = np.log([second.latency_s for _, second in trials if second.fired])
             ratio, ratio_error = log_mean(ratios)
             features.append(Feature("latency_ratio", ratio, "1", ratio_error, len(ratios), at=at))
     features.append(last_where("absolute_refractory", shares, "s", least=False))
-    return [*features, _relative(logs), _recovery(responses), gate_decay(responses)]
+    return [*features, _relative(logs, pairs), _recovery(responses), gate_decay(responses)]
 
 
-def _relative(logs: Mapping[float, FloatArray]) -> Feature:
-    """Return tau of ``ratio = level + A exp(-gap / tau)`` over the gaps that fire again."""
+def _relative(
+    logs: Mapping[float, FloatArray], pairs: Sequence[tuple[PulseReading, ...]]
+) -> Feature:
+    """Return tau of ``ratio = level + A exp(-gap / tau)`` over the gaps that fire again.
+
+    All first pulses are one condition, so that their mean over all gaps is the better reference.
+    """
     name, n = "relative_refractory", sum(each.size for each in logs.values())
     if len(logs) < FEWEST_GAPS:
         return Feature(name, nan, "s", n=n, outcome=Outcome.TOO_FEW)
-    ratios = np.array([exp(each.mean()) for each in logs.values()])
+    first_s, _ = log_mean([first.latency_s for first, _ in pairs])
+    ratios = np.array([exp(each.mean()) / first_s for each in logs.values()])
     spread = pooled_spread(list(logs.values()))
     errors = ratios * spread / np.sqrt([each.size for each in logs.values()])
     fit = exponential_fit(list(logs), ratios, errors)
