@@ -45,8 +45,8 @@ class RefractoryPeriod(NeuronProcedure):
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    gap_min_s = FloatParameter("Smallest gap", units="s", default=1.5e-4, minimum=2e-6, maximum=10)
-    gap_max_s = FloatParameter("Largest gap", units="s", default=6e-3, minimum=2e-6, maximum=10)
+    gap_min_s = FloatParameter("Smallest gap", units="s", default=2e-4, minimum=2e-6, maximum=10)
+    gap_max_s = FloatParameter("Largest gap", units="s", default=5e-3, minimum=2e-6, maximum=10)
     gaps = IntegerParameter("Number of gaps", default=12, minimum=2, maximum=100)
     repeats = IntegerParameter("Repeats at each gap", default=9, minimum=1, maximum=10_000)
     record_s = FloatParameter(

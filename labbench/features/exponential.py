@@ -49,8 +49,10 @@ class ExponentialFit:
 
     @property
     def is_identified(self) -> bool:
-        """Whether the data tell tau: less than half of it is doubt."""
-        return self.tau.stderr < 0.5 * self.tau.value
+        """Whether the data tell tau within half of it, and that there is an amplitude at all."""
+        return self.tau.stderr < 0.5 * self.tau.value and self.amplitude.stderr < 0.5 * abs(
+            self.amplitude.value
+        )
 
 
 def exponential_fit(
@@ -83,14 +85,14 @@ def exponential_fit(
         return None
     ends = (log(_SHORTEST * np.diff(places).min()), log(_LONGEST * np.ptp(places)))
     grid = np.linspace(*ends, _GRID)
-    costs = [_solved(x, y, error, level, exp(log_tau))[2] for log_tau in grid]
-    best = int(np.argmin(costs))
+    best = int(np.argmin(_solved(x, y, error, level, np.exp(grid))[2]))
     if best in (0, _GRID - 1):
         return None
     tau = exp(_minimum(x, y, error, level, grid[best - 1], grid[best + 1]))
-    amplitude, reached, chi2 = _solved(x, y, error, level, tau)
+    amplitude, reached, chi2 = (float(a[0]) for a in _solved(x, y, error, level, np.array([tau])))
     decay = np.exp(-x / tau)
-    columns = [amplitude / tau**2 * decay * np.where(np.isfinite(x), x, 0.0), decay]
+    # By ln tau, so that all columns are of one size whatever the unit of x.
+    columns = [amplitude * decay * np.where(np.isfinite(x), x, 0.0) / tau, decay]
     if level is None:
         columns.append(np.ones_like(x))
     design = np.column_stack(columns) / error[:, None]
@@ -99,7 +101,7 @@ def exponential_fit(
     excess = max(1.0, chi2 / freedom) if freedom else 1.0
     errors = np.sqrt(excess * np.diag(covariance))
     return ExponentialFit(
-        tau=Estimate(tau, float(errors[0])),
+        tau=Estimate(tau, tau * float(errors[0])),
         amplitude=Estimate(amplitude, float(errors[1])),
         level=Estimate(reached, float(errors[2]) if level is None else 0.0),
         chi2=chi2,
@@ -121,19 +123,22 @@ def pooled_spread(groups: Sequence[ArrayLike]) -> float:
 
 
 def _solved(
-    x: FloatArray, y: FloatArray, error: FloatArray, level: float | None, tau: float
-) -> tuple[float, float, float]:
-    """Return the best amplitude and level at a tau, and the weighted sum of squared residuals."""
-    decay = np.exp(-x / tau)
+    x: FloatArray, y: FloatArray, error: FloatArray, level: float | None, tau: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the best amplitudes and levels at each tau (m,), and the weighted squares left."""
+    weight = error**-2.0
+    decay = np.exp(-x / tau[:, None])
+    # A straight line in the decay: through the centres of weight, or through the known level.
     if level is None:
-        design = np.column_stack([decay, np.ones_like(x)]) / error[:, None]
-        (amplitude, level), *_ = np.linalg.lstsq(design, y / error, rcond=None)
+        centre, middle = decay @ weight / weight.sum(), float(y @ weight / weight.sum())
     else:
-        weighted = decay / error
-        squares = float(weighted @ weighted)
-        amplitude = float(weighted @ ((y - level) / error)) / squares if squares > 0 else 0.0
-    residual = (y - level - amplitude * decay) / error
-    return float(amplitude), float(level), float(residual @ residual)
+        centre, middle = np.zeros(tau.size), level
+    lifted = decay - centre[:, None]
+    squares = lifted**2 @ weight
+    amplitude = (lifted * (y - middle)) @ weight / np.where(squares > 0.0, squares, np.inf)
+    reached = middle - amplitude * centre
+    residual = y - reached[:, None] - amplitude[:, None] * decay
+    return amplitude, reached, residual**2 @ weight
 
 
 def _minimum(
@@ -142,7 +147,7 @@ def _minimum(
     """Return the ln tau of least residuals between two that enclose it, by golden sections."""
     while high - low > 1e-9:
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        one, other = (_solved(x, y, error, level, exp(at))[2] for at in (left, right))
+        one, other = _solved(x, y, error, level, np.exp([left, right]))[2]
         if one < other:
             high = right
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, hypot, nan
 
 import numpy as np
@@ -74,7 +74,7 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
         shares[gap_s] = (len(ratios), len(trials))
         if share >= LEAST_FIRED:
             if share >= FULLY_FIRED:
-                logs[gap_s] = np.log([second.latency_s for _, second in trials if second.fired])
+                logs[gap_s] = np.log(_latencies_s(second for _, second in trials))
             ratio, ratio_error = log_mean(ratios)
             features.append(Feature("latency_ratio", ratio, "1", ratio_error, len(ratios), at=at))
     features.append(last_where("absolute_refractory", shares, "s", least=False))
@@ -91,7 +91,7 @@ def _relative(
     name, n = "relative_refractory", sum(each.size for each in logs.values())
     if len(logs) < FEWEST_GAPS:
         return Feature(name, nan, "s", n=n, outcome=Outcome.TOO_FEW)
-    first_s, _ = log_mean([first.latency_s for first, _ in pairs])
+    first_s, _ = log_mean(_latencies_s(first for first, _ in pairs))
     ratios = np.array([exp(each.mean()) / first_s for each in logs.values()])
     spread = pooled_spread(list(logs.values()))
     errors = ratios * spread / np.sqrt([each.size for each in logs.values()])
@@ -99,6 +99,10 @@ def _relative(
     if fit is None or not fit.is_identified or fit.amplitude.value <= 0:
         return Feature(name, nan, "s", n=n, outcome=Outcome.NOT_IDENTIFIABLE)
     return Feature(name, fit.tau.value, "s", fit.tau.stderr, n)
+
+
+def _latencies_s(readings: Iterable[PulseReading]) -> list[float]:
+    return [latency_s for r in readings if (latency_s := r.latency_s) is not None]
 
 
 def _recovery(responses: Sequence[Response]) -> Feature:

@@ -32,7 +32,7 @@ def test_bench_and_model_agree(bench, store, name):
     responses = store.responses(report.run_id)
     wiring = bench.description.wiring
     loading = Loading(wiring.probe_resistance_ohm, wiring.probe_capacitance_f)
-    simulated = replay(responses, read_card("b1"), seed=99, repeats=8, loading=loading)
+    simulated = replay(responses, read_card("b1"), seed=99, repeats=4, loading=loading)
     extract = PROPERTIES[name][0]
     measured = {f.label: f for f in extract(responses)}
     model = {f.label: f for f in extract(simulated)}

@@ -26,7 +26,9 @@ def test_a_level_measured_on_its_own_is_a_point_at_infinity():
     fit = exponential_fit([*X, np.inf], [*y, 1.0], np.full(7, 0.01))
     bare = exponential_fit(X, y, np.full(6, 0.01))
     assert fit.tau.value == pytest.approx(0.8, rel=1e-5)
-    assert fit.tau.stderr < 0.8 * bare.tau.stderr
+    assert fit.tau.stderr < 0.9 * bare.tau.stderr
+    in_us = exponential_fit(1e-6 * X, y, np.full(6, 0.01))
+    assert in_us.tau.stderr == pytest.approx(1e-6 * bare.tau.stderr, rel=1e-4)
 
 
 def test_the_standard_error_is_the_scatter_of_repeats():
