@@ -6,6 +6,8 @@ from types import MappingProxyType
 from labbench.errors import SettingError
 from procedures.base import NeuronProcedure, configure, settings_of
 from procedures.gate_discharge import GateDischarge
+from procedures.intrinsic_plasticity import IntrinsicPlasticity
+from procedures.leaky_integration import LeakyIntegration
 from procedures.refractory_period import RefractoryPeriod
 from procedures.threshold_firing import ThresholdFiring
 
@@ -17,6 +19,8 @@ PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
             ThresholdFiring,
             RefractoryPeriod,
             GateDischarge,
+            LeakyIntegration,
+            IntrinsicPlasticity,
         )
     }
 )

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from math import inf, isfinite
+from statistics import median
 from typing import ClassVar, Protocol
 
 from pymeasure.experiment import FloatParameter, IntegerParameter, Procedure
@@ -229,6 +231,27 @@ def search_threshold(
     return None
 
 
+def find_latency(
+    amplitude_v: float, width_s: float, rest_s: float, record_s: float, singles: int = 7
+) -> Generator[Stimulus, Response, float | None]:
+    """Play single pulses, to which the widths and gaps of later stimuli can be scaled.
+
+    Yields stimuli, and is sent their responses.
+
+    Returns
+    -------
+    float or None
+        The median latency in seconds; None if half of the pulses or more did not fire.
+    """
+    latencies_s = []
+    for _ in range(singles):
+        response = yield single_pulse(amplitude_v, width_s, rest_s, record_s)
+        latency_s = read_pulses(response)[0].latency_s
+        latencies_s.append(inf if latency_s is None else latency_s)
+    middle_s = median(latencies_s)
+    return middle_s if isfinite(middle_s) else None
+
+
 def check_order(procedure: NeuronProcedure, lower: str, upper: str, unit: str) -> None:
     """Check that one setting is not above another.
 
@@ -265,6 +288,7 @@ __all__ = [
     "Setting",
     "check_order",
     "configure",
+    "find_latency",
     "on_grid",
     "search_threshold",
     "settings_of",

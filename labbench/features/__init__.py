@@ -9,6 +9,10 @@ from types import MappingProxyType
 from labbench.features.feature import Feature, Outcome, Response
 from labbench.features.gate_discharge import VERSION as GATE_DISCHARGE_VERSION
 from labbench.features.gate_discharge import gate_discharge
+from labbench.features.intrinsic_plasticity import VERSION as INTRINSIC_PLASTICITY_VERSION
+from labbench.features.intrinsic_plasticity import intrinsic_plasticity
+from labbench.features.leaky_integration import VERSION as LEAKY_INTEGRATION_VERSION
+from labbench.features.leaky_integration import leaky_integration
 from labbench.features.pulse_switching import VERSION as PULSE_SWITCHING_VERSION
 from labbench.features.pulse_switching import pulse_switching
 from labbench.features.pulses import PulseReading, read_pulses
@@ -32,6 +36,8 @@ PROPERTIES: Mapping[str, tuple[Extractor, str]] = MappingProxyType(
         "stochasticity": (stochasticity, STOCHASTICITY_VERSION),
         "refractory_period": (refractory_period, REFRACTORY_PERIOD_VERSION),
         "gate_discharge": (gate_discharge, GATE_DISCHARGE_VERSION),
+        "leaky_integration": (leaky_integration, LEAKY_INTEGRATION_VERSION),
+        "intrinsic_plasticity": (intrinsic_plasticity, INTRINSIC_PLASTICITY_VERSION),
         "volatile_switching": (volatile_switching, VOLATILE_SWITCHING_VERSION),
         "pulse_switching": (pulse_switching, PULSE_SWITCHING_VERSION),
         "relaxation": (relaxation, RELAXATION_VERSION),
@@ -46,6 +52,8 @@ __all__ = [
     "PulseReading",
     "Response",
     "gate_discharge",
+    "intrinsic_plasticity",
+    "leaky_integration",
     "pulse_switching",
     "read_pulses",
     "refractory_period",

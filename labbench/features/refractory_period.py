@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import hypot, nan
+from collections.abc import Iterable, Mapping, Sequence
+from math import exp, hypot, nan
 
 import numpy as np
+from numpy.typing import NDArray
 
+from labbench.features.exponential import exponential_fit, pooled_spread
 from labbench.features.feature import Feature, Outcome, Response
-from labbench.features.pulses import grouped, readings_of_trains, timing_error_s
+from labbench.features.gate_decay import gate_decay
+from labbench.features.pulses import PulseReading, grouped, readings_of_trains, timing_error_s
+from labbench.features.repeats import last_where
 from labbench.features.statistics import log_mean, proportion
 from labbench.spikes import find_spikes, rising_crossings
 
-VERSION = "1"
+VERSION = "2"
+
+FloatArray = NDArray[np.float64]
 
 FEWEST_TRIALS = 5
 LEAST_FIRED = 0.8
+# The time constant rests on gaps at which hardly a slow second spike is missing.
+FULLY_FIRED = 0.95
+# With so few gaps the level, the amplitude and the time constant leave nothing to check them by.
+FEWEST_GAPS = 4
 # The output comes back through these fractions of its resting level while the gate decays.
 RECOVERY_FRACTIONS = (0.25, 0.75)
 # Crossings of one level within this share of the recovery belong to one passage.
@@ -35,17 +45,24 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
     -------
     list of Feature
         ``second_fire_probability`` and ``latency_ratio`` (second over first, geometric mean) at
-        each gap; ``absolute_refractory`` (between the largest gap at which fewer than half fire
-        again and the next; "censored" below the smallest gap tried and at the largest);
-        ``recovery_time`` (output from 25 to 75 % of its resting level after a spike).
+        each gap; ``absolute_refractory`` (up to which fewer than half fire again; "censored" below
+        the smallest gap tried and at the largest; see `last_where`); ``relative_refractory`` (time
+        constant with which the ratio falls to its level at long gaps); ``recovery_time`` (output
+        from 25 to 75 % of its resting level after a spike); ``gate_decay`` (see that module).
+
+    Notes
+    -----
+    What is left on the gate, ``V_g exp(-gap / (R_c C_g))``, is taken from the second pulse, and the
+    latency grows more than in proportion to what is missing: the relative refractory time is below
+    the gate decay (on the model by 15 to 30 %). The level is below one, by the residue.
     """
     pairs = [p for p in readings_of_trains(responses, n_pulses=2) if p[0].fired]
     features: list[Feature] = []
-    silent_gap_s, smallest_gap_s = nan, nan
+    shares: dict[float, tuple[int, int]] = {}
+    logs: dict[float, FloatArray] = {}
     for gap_s, trials in grouped(pairs, "gap_s").items():
         if len(trials) < FEWEST_TRIALS:
             continue
-        smallest_gap_s = gap_s if np.isnan(smallest_gap_s) else smallest_gap_s
         at = {"gap_s": gap_s}
         ratios = [
             second.latency_s / first.latency_s
@@ -54,27 +71,38 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
         ]
         share, error = proportion(len(ratios), len(trials))
         features.append(Feature("second_fire_probability", share, "1", error, len(trials), at=at))
-        if share < 0.5:
-            silent_gap_s = gap_s
+        shares[gap_s] = (len(ratios), len(trials))
         if share >= LEAST_FIRED:
+            if share >= FULLY_FIRED:
+                logs[gap_s] = np.log(_latencies_s(second for _, second in trials))
             ratio, ratio_error = log_mean(ratios)
             features.append(Feature("latency_ratio", ratio, "1", ratio_error, len(ratios), at=at))
-    if np.isnan(smallest_gap_s):
-        features.append(Feature("absolute_refractory", nan, "s", n=0, outcome=Outcome.TOO_FEW))
-    elif np.isnan(silent_gap_s):
-        features.append(
-            Feature("absolute_refractory", smallest_gap_s, "s", outcome=Outcome.CENSORED)
-        )
-    else:
-        gaps = [f.at["gap_s"] for f in features if f.name == "second_fire_probability"]
-        longer = [gap for gap in gaps if gap > silent_gap_s]
-        # The end of silence lies between two gaps: the middle, and a uniform law around it.
-        value, error, outcome = silent_gap_s, nan, Outcome.CENSORED
-        if longer:
-            step_s = longer[0] - silent_gap_s
-            value, error, outcome = silent_gap_s + step_s / 2, step_s / 12**0.5, Outcome.OK
-        features.append(Feature("absolute_refractory", value, "s", error, len(pairs), outcome))
-    return [*features, _recovery(responses)]
+    features.append(last_where("absolute_refractory", shares, "s", least=False))
+    return [*features, _relative(logs, pairs), _recovery(responses), gate_decay(responses)]
+
+
+def _relative(
+    logs: Mapping[float, FloatArray], pairs: Sequence[tuple[PulseReading, ...]]
+) -> Feature:
+    """Return tau of ``ratio = level + A exp(-gap / tau)`` over the gaps that fire again.
+
+    All first pulses are one condition, so that their mean over all gaps is the better reference.
+    """
+    name, n = "relative_refractory", sum(each.size for each in logs.values())
+    if len(logs) < FEWEST_GAPS:
+        return Feature(name, nan, "s", n=n, outcome=Outcome.TOO_FEW)
+    first_s, _ = log_mean(_latencies_s(first for first, _ in pairs))
+    ratios = np.array([exp(each.mean()) / first_s for each in logs.values()])
+    spread = pooled_spread(list(logs.values()))
+    errors = ratios * spread / np.sqrt([each.size for each in logs.values()])
+    fit = exponential_fit(list(logs), ratios, errors)
+    if fit is None or not fit.is_identified or fit.amplitude.value <= 0:
+        return Feature(name, nan, "s", n=n, outcome=Outcome.NOT_IDENTIFIABLE)
+    return Feature(name, fit.tau.value, "s", fit.tau.stderr, n)
+
+
+def _latencies_s(readings: Iterable[PulseReading]) -> list[float]:
+    return [latency_s for r in readings if (latency_s := r.latency_s) is not None]
 
 
 def _recovery(responses: Sequence[Response]) -> Feature:

@@ -133,6 +133,53 @@ def median(name: str, values: ArrayLike, unit: str, at: Mapping[str, float]) -> 
     return Feature(name, middle, unit, sd * sqrt(pi / 2 / n), n, at=at)
 
 
+def last_where(
+    name: str, shares: Mapping[float, tuple[int, int]], unit: str, *, least: bool
+) -> Feature:
+    """Return up to where along a condition at least half of the trials (or fewer) answer.
+
+    The bound lies between the last condition at which that is seen and the first one beyond at
+    which the opposite is seen: their middle, with the standard error of a uniform law. Conditions
+    whose share is within one standard error of a half are not seen to be on either side, and
+    widen the bracket.
+
+    Parameters
+    ----------
+    shares : mapping of float to (k, n)
+        Condition, in `unit`: answers and trials.
+    least : bool
+        True for the last condition with at least half, False for the last with fewer.
+
+    Returns
+    -------
+    Feature
+        CENSORED and the end of the range, which is then only a bound, if all conditions are on one
+        side; TOO_FEW and NaN without conditions. `n` counts all trials.
+    """
+    conditions = sorted(shares)
+    n = sum(trials for _, trials in shares.values())
+    if not conditions:
+        return Feature(name, nan, unit, n=0, outcome=Outcome.TOO_FEW)
+    sides = [_side(*shares[condition]) * (1 if least else -1) for condition in conditions]
+    inside = [condition for condition, side in zip(conditions, sides, strict=True) if side > 0]
+    if not inside:
+        return Feature(name, conditions[0], unit, n=n, outcome=Outcome.CENSORED)
+    low = inside[-1]
+    beyond = [c for c, side in zip(conditions, sides, strict=True) if c > low and side < 0]
+    if not beyond:
+        return Feature(name, low, unit, n=n, outcome=Outcome.CENSORED)
+    width = beyond[0] - low
+    return Feature(name, low + width / 2, unit, width / sqrt(12), n)
+
+
+def _side(k: int, n: int) -> int:
+    """Return 1 where more than half answer, -1 where fewer do, 0 where that is not clear."""
+    share, error = proportion(k, n)
+    if abs(share - 0.5) <= error:
+        return 0
+    return 1 if share > 0.5 else -1
+
+
 def _fit_lognormal(
     seen_s: Sequence[float], shorter_than_s: Sequence[float], longer_than_s: Sequence[float]
 ) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labbench.features.feature import Outcome
-from labbench.features.repeats import fraction, geometric_mean, mean_and_spread, median
+from labbench.features.repeats import fraction, geometric_mean, last_where, mean_and_spread, median
 
 
 def test_the_grid_is_part_of_the_doubt():
@@ -55,3 +55,26 @@ def test_censored_times_enter_the_likelihood():
     assert mean.n == 600
     mean, _ = geometric_mean("t", [1 / t for t in seen_s], {}, shorter_than_s=[1 / window_s] * 198)
     assert mean.value == pytest.approx(1e3, abs=3 * mean.stderr)
+
+
+@pytest.mark.parametrize(
+    ("shares", "least", "value", "stderr"),
+    [
+        ({1: (8, 8), 2: (8, 8), 4: (0, 8)}, True, 3.0, 2 / 12**0.5),
+        ({1: (0, 8), 2: (0, 8), 4: (8, 8)}, False, 3.0, 2 / 12**0.5),
+        # A half is on neither side and widens the bracket.
+        ({1: (8, 8), 2: (4, 8), 4: (0, 8)}, True, 2.5, 3 / 12**0.5),
+    ],
+)
+def test_the_last_condition_where_half_answer(shares, least, value, stderr):
+    found = last_where("critical_gap", shares, "s", least=least)
+    assert (found.value, found.n, found.outcome) == (value, 24, Outcome.OK)
+    assert found.stderr == pytest.approx(stderr)
+
+
+def test_a_bound_at_either_end_is_censored():
+    below = last_where("gap", {1: (0, 8), 2: (0, 8)}, "s", least=True)
+    above = last_where("gap", {1: (8, 8), 2: (8, 8)}, "s", least=True)
+    assert (below.value, below.outcome) == (1, Outcome.CENSORED)
+    assert (above.value, above.outcome) == (2, Outcome.CENSORED)
+    assert last_where("gap", {}, "s", least=True).outcome is Outcome.TOO_FEW
