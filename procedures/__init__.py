@@ -6,11 +6,16 @@ from types import MappingProxyType
 from labbench.errors import SettingError
 from procedures.base import NeuronProcedure, configure, settings_of
 from procedures.refractory_period import RefractoryPeriod
+from procedures.stochasticity import Stochasticity
+from procedures.strength_duration import StrengthDuration
 from procedures.threshold_firing import ThresholdFiring
 
 # By their stable names, which the store keeps.
 PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
-    {procedure.name: procedure for procedure in (ThresholdFiring, RefractoryPeriod)}
+    {
+        procedure.name: procedure
+        for procedure in (ThresholdFiring, RefractoryPeriod, StrengthDuration, Stochasticity)
+    }
 )
 
 

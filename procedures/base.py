@@ -179,33 +179,6 @@ def configure(
     return made
 
 
-def search_threshold(
-    width_s: float, start_v: float, stop_v: float, rest_s: float, record_s: float
-) -> Generator[Stimulus, Response, float | None]:
-    """Climb from `start_v` in steps of 8 % until a single pulse fires; then once more to be sure.
-
-    Yields stimuli, and is sent their responses. Stops at the first amplitude at which two pulses
-    in a row fire, so that the device is never stressed far above its threshold.
-
-    Returns
-    -------
-    float or None
-        The amplitude in volt; None if nothing fired up to `stop_v`.
-    """
-    amplitude_v = start_v
-    while amplitude_v <= stop_v:
-        fired = True
-        for _ in range(2):
-            response = yield single_pulse(amplitude_v, width_s, rest_s, record_s)
-            fired = fired and read_pulses(response)[0].fired
-            if not fired:
-                break
-        if fired:
-            return amplitude_v
-        amplitude_v = on_grid(amplitude_v * 1.08)
-    return None
-
-
 def check_order(procedure: NeuronProcedure, lower: str, upper: str, unit: str) -> None:
     """Check that one setting is not above another.
 
@@ -242,7 +215,6 @@ __all__ = [
     "check_order",
     "configure",
     "on_grid",
-    "search_threshold",
     "settings_of",
     "single_pulse",
 ]

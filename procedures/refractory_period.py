@@ -18,8 +18,8 @@ from procedures.base import (
     Protocolled,
     check_order,
     on_grid,
-    search_threshold,
 )
+from procedures.search import search_threshold
 
 
 class RefractoryPeriod(NeuronProcedure):
