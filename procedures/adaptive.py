@@ -28,6 +28,7 @@ LAPSE = 0.01
 RELATIVE_WIDTHS = np.geomspace(0.003, 0.12, 12)
 HALF_POINTS = 240
 CANDIDATES = 25
+_TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -128,24 +129,24 @@ class Posterior:
         logs = float(np.log(self.relative_width) @ self.weight.sum(axis=0))
         return float(np.exp(logs)) * self.mean_v
 
-    def expected_variance(self, amplitude_v: FloatArray) -> FloatArray:
-        """Return the variance of the half point to be expected after a trial, (a,) in V^2."""
+    def expected_entropy(self, amplitude_v: FloatArray) -> FloatArray:
+        """Return the entropy of the belief to be expected after a trial, (a,) in nats."""
         fires = self.fire_probability(amplitude_v) * self.weight
         total = np.zeros(amplitude_v.size)
         for joint in (fires, self.weight - fires):
-            marginal = joint.sum(axis=2)
-            chance = marginal.sum(axis=1)
-            mean = marginal @ self.v50_v / chance
-            total += marginal @ self.v50_v**2 - chance * mean**2
+            chance = joint.sum(axis=(1, 2))
+            logs = np.log(np.maximum(joint, _TINY))
+            total += chance * np.log(chance) - (joint * logs).sum(axis=(1, 2))
         return total
 
 
 class HalfPointSearch:
     """Bayesian search for V50: climb to the first spike, then ask what tells most.
 
-    Each amplitude after the climb minimises the expected posterior variance of V50, over a grid
-    of beliefs in V50 and width (after Watson & Pelli, Percept. Psychophys. 33, 113 (1983), and
-    King-Smith et al., Vision Res. 34, 885 (1994)).
+    Each amplitude after the climb minimises the expected entropy of the belief in V50 and width
+    (Kontsevich & Tyler, Vision Res. 39, 2729 (1999), after Watson & Pelli, Percept. Psychophys.
+    33, 113 (1983)). Asking for V50 alone would pile all pulses up there: a fit of these pulses
+    could not tell the width then, and would understate the error of V50 by half.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ class HalfPointSearch:
         candidates_v = np.linspace(belief.mean_v - reach_v, belief.mean_v + reach_v, CANDIDATES)
         # Rounded down, so that the stop amplitude holds.
         candidates_v = np.floor(np.clip(candidates_v, 1e-3, self.stop_v) * 1e3 + 1e-9) / 1e3
-        self._asked_v = float(candidates_v[belief.expected_variance(candidates_v).argmin()])
+        self._asked_v = float(candidates_v[belief.expected_entropy(candidates_v).argmin()])
         return self._asked_v
 
     def tell(self, fired: bool) -> None:

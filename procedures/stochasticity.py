@@ -37,7 +37,7 @@ class Stochasticity(NeuronProcedure):
 
     width_s = FloatParameter("Widest step", units="s", default=5e-3, minimum=1e-5, maximum=1.0)
     overdrive = FloatParameter(
-        "Amplitude over the half point", units="1", default=1.15, minimum=1.0, maximum=3.0
+        "Amplitude over the half point", units="1", default=1.2, minimum=1.0, maximum=3.0
     )
     start_v = FloatParameter("First amplitude", units="V", default=0.2, minimum=0.01, maximum=10)
     stop_v = FloatParameter(

@@ -12,7 +12,7 @@ must be taken out before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincc, gammaln, log_ndtr
 
 from labbench.errors import FeatureError
+from labbench.features.statistics import far_out
 
 FloatArray = NDArray[np.float64]
 # (times, location, ln shape) -> logarithms.
@@ -81,6 +82,12 @@ class LawFit:
         """Akaike's criterion, 2 k - 2 ln L (IEEE Trans. Autom. Control 19, 716 (1974))."""
         return 2 * (3 if self.is_shifted else 2) - 2 * float(self.log_likelihood.sum())
 
+    def log_density(self, time_s: FloatArray) -> FloatArray:
+        """Return ln of the density in 1/s at times beyond the shift, of any shape."""
+        location = self.location if self.law == "normal" else log(self.location)
+        log_shape = log(self.shape * self.location) if self.law == "normal" else log(self.shape)
+        return LAWS[self.law][0](time_s - self.shift_s, location, log_shape)
+
 
 @dataclass(frozen=True)
 class Rank:
@@ -93,7 +100,7 @@ class Rank:
         Its AIC minus the best one's.
     stderr : float
         Of the difference, from the scatter of the trials' log-likelihood ratios
-        (Vuong, Econometrica 57, 307 (1989)).
+        (Vuong, Econometrica 57, 307 (1989)) and, if asked for, one more trial far out.
     weight : float
         Akaike weight among all laws.
     is_told : bool
@@ -107,7 +114,13 @@ class Rank:
     is_told: bool
 
 
-def rank_laws(seen_s: ArrayLike, longer_than_s: ArrayLike, interval_s: float) -> list[Rank]:
+def rank_laws(
+    seen_s: ArrayLike,
+    longer_than_s: ArrayLike,
+    interval_s: float,
+    *,
+    has_rare_tail: bool = False,
+) -> list[Rank]:
     """Fit all laws and rank them, best first.
 
     Parameters
@@ -118,6 +131,9 @@ def rank_laws(seen_s: ArrayLike, longer_than_s: ArrayLike, interval_s: float) ->
         One bound for each time that was too long to be seen; may be empty.
     interval_s : float
         Sampling interval, the closest that a shift comes to the shortest time.
+    has_rare_tail : bool
+        Whether rare long times may be missing from the sample: what one more of them would add is
+        part of the errors then, see `labbench.features.statistics.far_out`.
 
     Raises
     ------
@@ -142,6 +158,10 @@ def rank_laws(seen_s: ArrayLike, longer_than_s: ArrayLike, interval_s: float) ->
     errors = np.array([2 * sqrt(r.size) * float(r.std(ddof=1)) for r in ratios])
     is_told = (differences > TELLING_SIGMA * errors) & (differences > TELLING_AIC)
     is_told[0] = is_told[1:].all()
+    if has_rare_tail:
+        unseen_s = np.array([far_out(seen)])
+        missing = np.array([best.log_density(unseen_s) - fit.log_density(unseen_s) for fit in fits])
+        errors = np.hypot(errors, 2 * missing[:, 0])
     weights = np.exp(-differences / 2)
     weights /= weights.sum()
     return [
@@ -186,11 +206,12 @@ def fit_law(
     theta = _minimise(misfit, min(starts, key=misfit), bounds)
     shift = shortest - exp(theta[0]) if is_shifted else 0.0
     location = float(theta[-2]) if law == "normal" else exp(theta[-2])
+    shape = exp(theta[-1]) / location if law == "normal" else exp(theta[-1])
     return LawFit(
         law=law,
         is_shifted=is_shifted,
         location=location * scale_s,
-        shape=exp(theta[-1]),
+        shape=shape,
         shift_s=shift * scale_s,
         log_likelihood=terms(theta),
     )
@@ -341,8 +362,3 @@ def _moments(law: str, t: FloatArray) -> tuple[float, float]:
         return log(mean), log(k)
     excess = max(mean * float((1 / t).mean()) - 1, 1e-9)
     return log(mean), -log(excess)
-
-
-def names_of(ranks: Sequence[Rank]) -> list[str]:
-    """Return the names of the ranked laws, best first."""
-    return [rank.fit.name for rank in ranks]

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labbench.features.feature import Feature, Outcome
+from labbench.features.statistics import far_out
+
+if TYPE_CHECKING:
+    from labbench.features.distributions import Rank
 
 FloatArray = NDArray[np.float64]
 
 # Fewer trials say next to nothing about a skew or a law.
 FEWEST_FOR_SHAPE = 100
 FEWEST_FOR_LAWS = 50
+# Relative variance that rounding alone leaves of equal times.
+_NO_SPREAD = 1e-24
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +69,7 @@ def describe_shape(
     Returns
     -------
     list of Feature
-        ``{name}_cv`` and ``{name}_skew`` with jackknife errors ("censored" if times were missed:
+        ``{name}_cv`` and ``{name}_skew``, see `spread_and_skew` ("censored" if times were missed:
         they are those of the seen ones then, too small); ``{name}_lag1`` (correlation of the
         logarithms of successive times, 0 if they are independent); ``{name}_aic_{law}`` for each
         law: its AIC above the best law's, per trial (so that samples of different size compare;
@@ -72,36 +79,58 @@ def describe_shape(
     """
     seen_s = times.seen_s
     outcome = Outcome.CENSORED if times.longer_than_s.size else Outcome.OK
+    ranks = _ranks(times, interval_s)
     found = [
         Feature(f"{name}_{key}", value, "1", error, seen_s.size, outcome, at)
         if np.isfinite(value)
         else Feature(f"{name}_{key}", nan, "1", n=seen_s.size, outcome=Outcome.TOO_FEW, at=at)
         for key, (value, error) in zip(("cv", "skew"), spread_and_skew(times.rows), strict=True)
     ]
-    return [*found, _independence(name, times.rows, at), *_laws(name, times, interval_s, at)]
+    n = ranks[0].fit.log_likelihood.size if ranks else 0
+    laws = [
+        Feature(
+            f"{name}_aic_{rank.fit.name}",
+            rank.aic_difference / n,
+            "1",
+            rank.stderr / n,
+            n,
+            Outcome.OK if rank.is_told else Outcome.NOT_IDENTIFIABLE,
+            at,
+        )
+        for rank in ranks
+    ]
+    return [*found, _independence(name, times.rows, at), *laws]
 
 
 def spread_and_skew(rows: Sequence[FloatArray]) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return coefficient of variation and skewness, each with its standard error.
 
     The errors are those of the jackknife that leaves out one row at a time, so that times within
-    a row may depend on each other. NaN where all times are equal.
+    a row may depend on each other. Where each row is a single time (trials), what one more trial
+    far out would change is added: a latency that a late jump prolonged is rare and long, and a
+    sample that happens to hold none would claim far too small an error. NaN where all are equal.
     """
     kept = [row[np.isfinite(row)] for row in rows]
     values = np.concatenate([*kept, np.empty(0)])
     if values.size < 3 or np.ptp(values) == 0.0:
         return ((0.0, 0.0) if values.size > 2 else (nan, nan)), (nan, nan)
     centre = float(values.mean())
-    powers = np.arange(4)[:, None]
-    sums = np.array([((row - centre) ** powers).sum(axis=1) for row in kept])
-    total = sums.sum(axis=0)
+    sums = np.array([_powers(row - centre) for row in kept if row.size])
+    total, n_rows = sums.sum(axis=0), len(sums)
     whole = _moments(total, centre)
-    n_rows = len(sums)
     if n_rows < 2:
         return (whole[0], nan), (whole[1], nan)
     left = np.array([_moments(total - each, centre) for each in sums])
     errors = np.sqrt((n_rows - 1) / n_rows * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
+    if n_rows == values.size:
+        more = _moments(total + _powers(np.array([far_out(values) - centre])), centre)
+        errors = np.hypot(errors, np.subtract(more, whole))
     return (whole[0], float(errors[0])), (whole[1], float(errors[1]))
+
+
+def _powers(deviations: FloatArray) -> FloatArray:
+    """Return the sums of the powers 0 to 3, (4,)."""
+    return np.asarray((deviations ** np.arange(4)[:, None]).sum(axis=1))
 
 
 def _moments(sums: FloatArray, centre: float) -> tuple[float, float]:
@@ -109,7 +138,9 @@ def _moments(sums: FloatArray, centre: float) -> tuple[float, float]:
     n, first, second, third = (float(x) for x in sums)
     m = first / n
     variance = max(second / n - m**2, 0.0)
-    skew = (third / n - 3 * m * second / n + 2 * m**3) / max(variance, 1e-300) ** 1.5
+    if variance <= _NO_SPREAD * (centre + m) ** 2:
+        return 0.0, 0.0
+    skew = (third / n - 3 * m * second / n + 2 * m**3) / variance**1.5
     return sqrt(variance * n / (n - 1)) / (centre + m), skew
 
 
@@ -144,7 +175,8 @@ def _independence(name: str, rows: Sequence[FloatArray], at: dict[str, float]) -
     return Feature(f"{name}_lag1", value, "1", error, n, outcome, at)
 
 
-def _laws(name: str, times: Times, interval_s: float, at: dict[str, float]) -> list[Feature]:
+def _ranks(times: Times, interval_s: float) -> list[Rank]:
+    """Return the laws of the times beside the atom, best first; none if they are too few."""
     from labbench.features.distributions import rank_laws  # scipy is slow to import
 
     spread_s = times.seen_s
@@ -152,16 +184,5 @@ def _laws(name: str, times: Times, interval_s: float, at: dict[str, float]) -> l
         spread_s = spread_s[spread_s > times.atom_s.max()]
     if np.unique(spread_s).size < FEWEST_FOR_LAWS:
         return []
-    n = spread_s.size + times.longer_than_s.size
-    return [
-        Feature(
-            f"{name}_aic_{rank.fit.name}",
-            rank.aic_difference / n,
-            "1",
-            rank.stderr / n,
-            n,
-            Outcome.OK if rank.is_told else Outcome.NOT_IDENTIFIABLE,
-            at,
-        )
-        for rank in rank_laws(spread_s, times.longer_than_s, interval_s)
-    ]
+    are_trials = all(row.size == 1 for row in times.rows)
+    return rank_laws(spread_s, times.longer_than_s, interval_s, has_rare_tail=are_trials)
