@@ -9,6 +9,8 @@ from procedures.gate_discharge import GateDischarge
 from procedures.intrinsic_plasticity import IntrinsicPlasticity
 from procedures.leaky_integration import LeakyIntegration
 from procedures.refractory_period import RefractoryPeriod
+from procedures.stochasticity import Stochasticity
+from procedures.strength_duration import StrengthDuration
 from procedures.threshold_firing import ThresholdFiring
 
 # By their stable names, which the store keeps.
@@ -22,6 +24,7 @@ PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
             LeakyIntegration,
             IntrinsicPlasticity,
         )
+        for procedure in (ThresholdFiring, RefractoryPeriod, StrengthDuration, Stochasticity)
     }
 )
 

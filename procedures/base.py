@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from math import inf, isfinite
-from statistics import median
 from typing import ClassVar, Protocol
 
 from pymeasure.experiment import FloatParameter, IntegerParameter, Procedure
@@ -204,54 +202,6 @@ def configure(
     return made
 
 
-def search_threshold(
-    width_s: float, start_v: float, stop_v: float, rest_s: float, record_s: float
-) -> Generator[Stimulus, Response, float | None]:
-    """Climb from `start_v` in steps of 8 % until a single pulse fires; then once more to be sure.
-
-    Yields stimuli, and is sent their responses. Stops at the first amplitude at which two pulses
-    in a row fire, so that the device is never stressed far above its threshold.
-
-    Returns
-    -------
-    float or None
-        The amplitude in volt; None if nothing fired up to `stop_v`.
-    """
-    amplitude_v = start_v
-    while amplitude_v <= stop_v:
-        fired = True
-        for _ in range(2):
-            response = yield single_pulse(amplitude_v, width_s, rest_s, record_s)
-            fired = fired and read_pulses(response)[0].fired
-            if not fired:
-                break
-        if fired:
-            return amplitude_v
-        amplitude_v = on_grid(amplitude_v * 1.08)
-    return None
-
-
-def find_latency(
-    amplitude_v: float, width_s: float, rest_s: float, record_s: float, singles: int = 7
-) -> Generator[Stimulus, Response, float | None]:
-    """Play single pulses, to which the widths and gaps of later stimuli can be scaled.
-
-    Yields stimuli, and is sent their responses.
-
-    Returns
-    -------
-    float or None
-        The median latency in seconds; None if half of the pulses or more did not fire.
-    """
-    latencies_s = []
-    for _ in range(singles):
-        response = yield single_pulse(amplitude_v, width_s, rest_s, record_s)
-        latency_s = read_pulses(response)[0].latency_s
-        latencies_s.append(inf if latency_s is None else latency_s)
-    middle_s = median(latencies_s)
-    return middle_s if isfinite(middle_s) else None
-
-
 def check_order(procedure: NeuronProcedure, lower: str, upper: str, unit: str) -> None:
     """Check that one setting is not above another.
 
@@ -288,9 +238,7 @@ __all__ = [
     "Setting",
     "check_order",
     "configure",
-    "find_latency",
     "on_grid",
-    "search_threshold",
     "settings_of",
     "single_pulse",
 ]

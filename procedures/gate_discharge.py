@@ -18,9 +18,9 @@ from procedures.base import (
     Request,
     check_order,
     on_grid,
-    search_threshold,
     single_pulse,
 )
+from procedures.search import search_threshold
 
 # Of the steps' record behind the drive.
 _TAIL_S = 2e-4

@@ -18,9 +18,9 @@ from procedures.base import (
     Protocolled,
     check_order,
     on_grid,
-    search_threshold,
     single_pulse,
 )
+from procedures.search import search_threshold
 
 
 class IntrinsicPlasticity(NeuronProcedure):

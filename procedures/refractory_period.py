@@ -18,10 +18,9 @@ from procedures.base import (
     NeuronProcedure,
     Protocolled,
     check_order,
-    find_latency,
     on_grid,
-    search_threshold,
 )
+from procedures.search import find_latency, search_threshold
 
 
 class RefractoryPeriod(NeuronProcedure):

@@ -9,8 +9,11 @@ import numpy as np
 
 from labbench.errors import FeatureError
 from labbench.features.feature import Response
-from labbench.spikes import find_spikes
+from labbench.spikes import find_spikes, resting_level
 from labbench.stimulus import Pulse, PulseTrain
+
+# An output that rests below this part of where it once rested has not come back.
+RESTED_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -98,3 +101,24 @@ def timing_error_s(responses: Sequence[Response]) -> float:
     """
     intervals_s = [r.trace.interval_s or 0.0 for r in responses]
     return max(intervals_s, default=0.0) / 12**0.5
+
+
+def by_width(
+    readings: Iterable[tuple[PulseReading, ...]],
+) -> dict[float, list[tuple[PulseReading, ...]]]:
+    """Group readings by the width of the first pulse, in s."""
+    groups: dict[float, list[tuple[PulseReading, ...]]] = {}
+    for train in readings:
+        groups.setdefault(float(f"{train[0].pulse.width_s:.6g}"), []).append(train)
+    return dict(sorted(groups.items()))
+
+
+def is_rested(response: Response, resting: Response, channel: str = "output") -> bool:
+    """Whether the output was at rest before a stimulus, as it was before another one.
+
+    A neuron whose output stays low is latched, and what a trace of it crosses is noise.
+    """
+    level_v, rest_v = (
+        resting_level(r.trace.time_s, r.trace.values(channel)) for r in (response, resting)
+    )
+    return level_v >= RESTED_FRACTION * rest_v

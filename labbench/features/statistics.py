@@ -12,6 +12,9 @@ FloatArray = NDArray[np.float64]
 # The logistic fit ends at steps this small, a ten-millionth of the width; the likelihood itself
 # cannot tell smaller ones apart.
 _SETTLED = 1e-7
+# A trial as rare as one in the sample's size is missing from a third of all samples; it may lie
+# this much farther from the median than the farthest one that was seen.
+_FAR_OUT = 2.0
 
 
 def proportion(k: int, n: int) -> tuple[float, float]:
@@ -40,6 +43,13 @@ def log_spread(values: ArrayLike) -> tuple[float, float]:
         return 0.0, 0.0
     kurtosis = float(np.mean((logs - logs.mean()) ** 4) / logs.var() ** 2)
     return spread, spread * sqrt((max(kurtosis, 3.0) - 1) / (4 * logs.size))
+
+
+def far_out(values: ArrayLike) -> float:
+    """Return a value twice as far above the median as the largest: it might have been seen."""
+    sample = np.asarray(values, dtype=np.float64)
+    middle = float(np.median(sample))
+    return middle + _FAR_OUT * (float(sample.max()) - middle)
 
 
 def logistic_fit(x: ArrayLike, fired: ArrayLike) -> tuple[float, float, float, float] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labbench.features import Response, stochasticity
+from labbench.features import Outcome, Response, stochasticity
 from labbench.model import read_card, simulate
 from labbench.stimulus import Pulse, PulseTrain
 from labbench.trace import Channel, Trace
@@ -44,6 +44,7 @@ def test_atom():
     draw = np.random.default_rng(9)
     others_s = 1e-3 * (1.5 + draw.random(30))
     features = {f.name: f for f in stochasticity([single(x) for x in [1e-3] * 10 + [*others_s]])}
+    assert set(features) == {"latency_spread", "atom_fraction", "atom_latency"}, "40 have no shape"
     assert features["atom_fraction"].value == 0.25
     assert features["atom_latency"].value == pytest.approx(1e-3, rel=1e-3)
     assert features["atom_latency"].n == 10
@@ -81,3 +82,51 @@ def test_a_quiet_neuron_is_all_atom_and_a_noisy_one_is_not():
             assert features["atom_fraction"].value == 1.0
         else:
             assert features["latency_spread"].value > 0.1
+
+
+def test_many_trials_have_a_shape_and_censored_ones_are_counted():
+    draw = np.random.default_rng(10)
+    latencies_s = 1e-3 * (1 + draw.gamma(2.0, 0.3, 300))
+    pulse = Pulse(0.0, 2.2e-3, 0.8)
+    answered = [[pulse.edge_s + float(s)] if s < pulse.width_s else [] for s in latencies_s]
+    trials = [respond([pulse], spikes, duration_s=3e-3) for spikes in answered]
+    missed = answered.count([])
+    assert 20 < missed < 60
+    features = {f.name: f for f in stochasticity(trials)}
+    assert "latency_spread" not in features, "censored trials would narrow it"
+    assert features["censored_fraction"].value == missed / 300
+    assert features["latency_cv"].outcome is Outcome.CENSORED
+    laws = {name: f for name, f in features.items() if "_aic_" in name}
+    assert len(laws) == 9
+    assert all(f.n == 300 for f in laws.values())
+    assert laws["latency_aic_gamma_shifted"].value * 300 < 6
+    assert laws["latency_aic_weibull"].outcome is Outcome.OK
+
+
+def test_half_of_the_trials_are_too_few_for_a_law():
+    trials = [single(1e-3 + 1e-6 * i) for i in range(50)] + [single(None)] * 60
+    assert [f.name for f in stochasticity(trials)] == ["censored_fraction"]
+
+
+def test_two_widths_are_two_conditions():
+    trials = [single(1e-3 + 1e-6 * i) for i in range(30)]
+    short = [respond([Pulse(0.0, 5e-3, 0.8)], [1e-3 + 1e-5 * i]) for i in range(30)]
+    at = [f.at for f in stochasticity(trials + short)]
+    assert at == [{"amplitude_v": 0.8, "width_s": w} for w in (5e-3, 9e-3)]
+    # A few pulses of another width are no condition.
+    assert [f.at for f in stochasticity(trials + short[:5])] == [{"amplitude_v": 0.8}]
+
+
+def test_intervals_of_trains_settle_first():
+    draw = np.random.default_rng(11)
+    trains = []
+    for _ in range(12):
+        steps = np.r_[np.linspace(8e-4, 4e-4, 8), 4e-4 * np.exp(0.1 * draw.normal(size=14))]
+        spikes = 1e-3 + np.cumsum(np.r_[0.0, steps])
+        trains.append(respond([Pulse(0.0, 14e-3, 0.8)], [*spikes], duration_s=15e-3))
+    features = {f.name: f for f in stochasticity(trains)}
+    assert features["interval"].value == pytest.approx(4e-4, rel=0.03)
+    assert features["interval_cv"].value == pytest.approx(0.1, abs=4 * 0.01)
+    assert features["interval_cv"].n == 12 * 14
+    assert abs(features["interval_lag1"].value) < 4 * features["interval_lag1"].stderr
+    assert not any(name.startswith("latency") for name in features)

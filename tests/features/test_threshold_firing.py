@@ -91,3 +91,27 @@ def test_simulated_neuron_fires_where_its_switching_time_meets_the_pulse():
     assert features["threshold_voltage"].value == pytest.approx(fires[0] - 0.005, abs=0.01)
     latency = features["latency"]  # the last one, at the highest amplitude
     assert latency.value == pytest.approx(switching_time_s(card, volts[-1]), rel=0.05)
+
+
+def test_several_widths_have_a_threshold_each_and_a_curve():
+    responses = []
+    for width_s, step_v in ((1e-3, 0.9), (2e-3, 0.75), (4e-3, 0.675)):
+        for v in np.linspace(step_v - 0.055, step_v + 0.055, 12):
+            pulse = Pulse(0.0, width_s, float(v))
+            responses.append(respond([pulse], [0.9 * width_s] if v > step_v else []))
+    features = {f.label: f for f in threshold_firing(responses)}
+    for width_s, step_v in ((0.001, 0.9), (0.002, 0.75), (0.004, 0.675)):
+        threshold = features[f"threshold_voltage at width_s={width_s:g}"]
+        assert threshold.value == pytest.approx(step_v, abs=0.005)
+        assert threshold.n == 12
+    # Weiss: 0.6 V and 0.5 ms give these thresholds exactly.
+    assert features["rheobase_weiss"].value == pytest.approx(0.6, rel=0.02)
+    assert features["chronaxie_weiss"].value == pytest.approx(5e-4, rel=0.05)
+    assert "threshold_voltage" not in features
+
+
+def test_a_few_pulses_of_another_width_change_no_name():
+    usual = [single(v, 1e-3 if v > 0.7 else None) for v in (0.6, 0.8) for _ in range(6)]
+    other = [respond([Pulse(0.0, 2e-3, 0.9)], [1e-3])] * 4
+    labels = {f.label for f in threshold_firing([*usual, *other])}
+    assert {"threshold_voltage", "latency at amplitude_v=0.8"} <= labels

@@ -1,11 +1,12 @@
 """Procedures, played to the model: the same objects that run on a bench."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from labbench.errors import SettingError
-from labbench.features import PROPERTIES, read_pulses
+from labbench.features import PROPERTIES, Response, read_pulses
 from labbench.model import read_card
 from procedures import PROCEDURES, configure, find_procedure, settings_of
 from procedures.players import ModelPlayer
@@ -50,10 +51,74 @@ def test_threshold_firing_finds_the_threshold_and_spreads_around_it(b1):
 def test_the_search_stresses_the_device_no_further_than_its_threshold(b1):
     _, responses, _, _ = play("threshold_firing", b1, {"repeats": 1})
     trials = [(r.stimulus.pulses[0].amplitude_v, read_pulses(r)[0].fired) for r in responses]
-    found = next(i for i in range(len(trials)) if trials[i][1] and trials[i] == trials[i + 1])
-    amplitudes = [amplitude for amplitude, _ in trials[: found + 2]]
-    assert amplitudes == sorted(amplitudes)
-    assert all(b <= a * 1.08 + 1e-3 for a, b in pairwise(amplitudes))
+    searched = trials[:-8]
+    assert 15 < len(searched) < 35
+    first = next(i for i, (_, fired) in enumerate(searched) if fired)
+    climb = [amplitude for amplitude, _ in searched[: first + 1]]
+    assert climb == sorted(climb)
+    assert all(b <= a * 1.2 + 1e-3 for a, b in pairwise(climb))
+    assert max(amplitude for amplitude, _ in searched) < 1.2 * 0.7
+
+
+def test_a_latched_neuron_is_left_alone(b1):
+    """Its output no longer comes back to rest: after some pulses, the player holds it low."""
+
+    class Latching(ModelPlayer):
+        def play(self, stimulus):
+            response = super().play(stimulus)
+            if self._trial <= 12:
+                return response
+            channel = response.trace.channel("output")
+            low = replace(channel, raw=0.1 * channel.raw)
+            return Response(stimulus, replace(response.trace, channels={"output": low}))
+
+    for name in ("threshold_firing", "strength_duration", "stochasticity"):
+        procedure, responses = configure(find_procedure(name), {}), []
+        procedure.player = Latching(b1, 0, interval_s=2e-6, start_s=-1e-4)
+        procedure.record = lambda ordinal, response, into=responses: into.append(response)
+        procedure.should_stop, procedure.emit = lambda: False, lambda topic, value: None
+        procedure.execute()
+        assert len(responses) == 13, name
+
+
+def test_a_strength_duration_curve_falls_to_its_rheobase(b1):
+    _, responses, _, _ = play("strength_duration", b1, {"widths": 5})
+    features = {f.label: f for f in PROPERTIES["threshold_firing"][0](responses)}
+    half_points = [f for f in features.values() if f.name == "threshold_voltage"]
+    assert [f.at["width_s"] for f in half_points] == sorted(f.at["width_s"] for f in half_points)
+    assert len(half_points) == 5
+    for narrow, wide in pairwise(half_points):
+        assert narrow.value > wide.value
+    weiss = features["rheobase_weiss"]
+    assert weiss.value == pytest.approx(0.6, rel=0.1)
+    assert features["chronaxie_weiss"].value == pytest.approx(3e-4, rel=0.3)
+    # Residue: a longer pulse still fires at less.
+    assert features["threshold_slope"].value < 0
+    assert max(r.stimulus.peak for r in responses) <= 2.0
+
+
+def test_a_curve_ends_where_the_stop_amplitude_does(b1):
+    _, responses, _, _ = play("strength_duration", b1, {"stop_v": 0.8, "most": 12})
+    assert max(r.stimulus.peak for r in responses) <= 0.8
+    features = PROPERTIES["threshold_firing"][0](responses)
+    known = [f.at["width_s"] for f in features if f.name == "threshold_voltage" and f.is_usable]
+    assert 2e-4 not in known
+    assert 5e-3 in known
+
+
+def test_stochasticity_cuts_its_steps_and_shows_what_is_random(b1):
+    settings = {"repeats": 150, "trains": 12}
+    _, responses, _, _ = play("stochasticity", b1, settings)
+    widths = [r.stimulus.pulses[0].width_s for r in responses]
+    assert sorted(set(widths))[0] < 5e-3, "cut after the longest latency, doubled"
+    features = {f.name: f for f in PROPERTIES["stochasticity"][0](responses)}
+    assert features["latency_cv"].value > 5 * features["latency_cv"].stderr
+    assert features["latency_cv"].n == 150
+    assert features["censored_fraction"].value < 0.03
+    assert abs(features["latency_lag1"].value) < 4 * features["latency_lag1"].stderr
+    assert features["latency_aic_weibull"].value > 0.1
+    assert features["interval"].n == 12
+    assert features["interval_cv"].value < features["latency_cv"].value
 
 
 def test_a_device_that_never_fires_ends_the_search_quietly(b1):
@@ -104,7 +169,7 @@ def test_bad_settings_say_what_is_wrong(settings, said):
 
 
 def test_an_unknown_procedure_names_the_known_ones():
-    with pytest.raises(SettingError, match="known are threshold_firing, refractory_period"):
+    with pytest.raises(SettingError, match="known are threshold_firing, refractory"):
         find_procedure("treshold_firing")
 
 
