@@ -117,6 +117,8 @@ def run_procedure(
     def keep_compliance() -> None:
         if bench.compliance is not None:
             store.add_compliance_check(run_id, "supply", **asdict(bench.compliance))
+        for role, check in bench.sweep_checks.items():
+            store.add_compliance_check(run_id, role, **asdict(check))
 
     procedure.player, procedure.record = bench, record
     try:
@@ -125,7 +127,7 @@ def run_procedure(
             procedure.should_stop = lambda: signalled.is_set() or should_stop()
             try:
                 try:
-                    bench.start()
+                    bench.start(procedure.needs)
                 finally:
                     keep_compliance()
                 procedure.startup()
