@@ -5,12 +5,38 @@ from types import MappingProxyType
 
 from labbench.errors import SettingError
 from procedures.base import NeuronProcedure, configure, settings_of
+from procedures.contact_check import ContactCheck
+from procedures.endurance import Endurance
+from procedures.forming import Forming
+from procedures.output_curves import OutputCurves
+from procedures.ramp_rate import RampRate
 from procedures.refractory_period import RefractoryPeriod
+from procedures.relaxation import Relaxation
+from procedures.resistor_sweep import ResistorSweep
+from procedures.state_read import StateRead
 from procedures.threshold_firing import ThresholdFiring
+from procedures.transfer_curve import TransferCurve
+from procedures.volatile_iv import VolatileIV
 
 # By their stable names, which the store keeps.
 PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
-    {procedure.name: procedure for procedure in (ThresholdFiring, RefractoryPeriod)}
+    {
+        procedure.name: procedure
+        for procedure in (
+            ThresholdFiring,
+            RefractoryPeriod,
+            ContactCheck,
+            ResistorSweep,
+            TransferCurve,
+            OutputCurves,
+            VolatileIV,
+            StateRead,
+            RampRate,
+            Forming,
+            Endurance,
+            Relaxation,
+        )
+    }
 )
 
 
