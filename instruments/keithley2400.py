@@ -291,7 +291,8 @@ class Keithley2400:
         driver = self.driver
         driver.abandon()
         # No check in between: an error left in the queue must not keep the output on.
-        driver.write_each(":SOURCE:VOLTAGE 0", "OUTPUT 0")
+        # Off, the instrument would hold 0 V; what nobody holds must float.
+        driver.write_each(":SOURCE:VOLTAGE 0", ":OUTPUT:SMODE HIMP", "OUTPUT 0")
         if self.is_output_on:
             raise ReadbackError(f"{driver.resource}: the output is still on.")
         level_v = driver.source_voltage

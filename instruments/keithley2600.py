@@ -278,6 +278,8 @@ class Keithley2600:
             f"{smu}.abort()",
             f"{smu}.source.levelv = 0",
             f"{smu}.source.leveli = 0",
+            # Off, the instrument would hold 0 V; what nobody holds must float.
+            f"{smu}.source.offmode = 2",
             f"{smu}.source.output = 0",
             _ASCII,
         )

@@ -25,7 +25,7 @@ class ContactCheck(NeuronProcedure):
     needs: ClassVar[tuple[str, ...]] = ("meter",)
 
     terminals = IntegerParameter(
-        "Terminals: 1 the input, 2 and the gate, 3 and the supply", default=3, minimum=1, maximum=3
+        "Terminals (1 input, 2 and gate, 3 and supply)", default=3, minimum=1, maximum=3
     )
     read_v = FloatParameter("Voltage", units="V", default=0.05, minimum=1e-3, maximum=0.2)
     gate_v = FloatParameter(

@@ -1,8 +1,8 @@
 """Forming: cycles of rising peak with compliance, until one of them closes the device.
 
-The criterion is that of `labbench.features.forming`. Two more cycles at the peak that closed it tell
-a forming from a device that was formed already. The peak never goes above `stop_v`, and nothing is
-applied after the device has been seen to close but those two cycles.
+The criterion is that of `labbench.features.forming`. Two more cycles at the peak that closed it
+tell a forming from a device that was formed already. The peak never goes above `stop_v`, and
+nothing is applied after the device has been seen to close but those two cycles.
 """
 
 from __future__ import annotations

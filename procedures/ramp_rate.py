@@ -38,7 +38,7 @@ class RampRate(NeuronProcedure):
     peak_v = FloatParameter("Largest voltage", units="V", default=1.4, minimum=0.01, maximum=20)
     step_v = FloatParameter("Step", units="V", default=0.02, minimum=1e-3, maximum=1)
     compliance_a = FloatParameter("Compliance", units="A", default=1e-6, minimum=1e-9, maximum=1e-2)
-    repeats = IntegerParameter("Ramps at each rate", default=4, minimum=1, maximum=10_000)
+    repeats = IntegerParameter("Ramps at each rate", default=3, minimum=1, maximum=10_000)
     rest_s = FloatParameter("Rest between ramps", units="s", default=0.2, minimum=0, maximum=100)
 
     def check(self) -> None:

@@ -22,7 +22,7 @@ class VolatileIV(NeuronProcedure):
     compliance_a = FloatParameter("Compliance", units="A", default=1e-6, minimum=1e-9, maximum=1e-2)
     cycles = IntegerParameter("Cycles of each polarity", default=8, minimum=1, maximum=100_000)
     polarities = IntegerParameter(
-        "Polarities: 1 for positive only, 2 for both", default=1, minimum=1, maximum=2
+        "Polarities (1 for positive only, 2 for both)", default=1, minimum=1, maximum=2
     )
     rest_s = FloatParameter("Rest between cycles", units="s", default=0.2, minimum=0, maximum=100)
 

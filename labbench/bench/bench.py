@@ -140,6 +140,11 @@ class Bench:
         self.sweep_checks.clear()
         # A sweep feeds the supply by itself, and has it off afterwards.
         self._has_supply = "supply" in needs and "digitizer" in needs
+        if "digitizer" not in needs:
+            # A sweep leaves open what it does not hold: an output that is off may hold 0 V.
+            for role in dict.fromkeys(ROLES.values()):
+                if role in self.instruments:
+                    self.instruments[role].safe()
         if not self._has_supply:
             return
         supply = self.supply

@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from instruments.roles import Clock, ComplianceCheck, Reading, SourceMeter, SweepReading
 from labbench.bench.description import Limits, Wiring
 from labbench.connection import Connection
 from labbench.errors import BenchError, InstrumentError, LimitError
+from labbench.model.sweeping import limited_channel
 from labbench.stimulus import Sweep
 from labbench.trace import Channel, Trace
-
-FloatArray = NDArray[np.float64]
 
 # The role that sits at each terminal of a device.
 ROLES = {"input": "meter", "gate": "gate_meter", "supply": "supply"}
@@ -32,8 +30,6 @@ CHANNELS = {
 }
 # A held terminal that is further from its level than this is not held.
 _HELD_V, _HELD_SHARE = 5e-3, 0.02
-# A limit that acts with less current than this part of it did so for a part of the reading only.
-_AT_LIMIT = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,20 +215,6 @@ def _played(
     trace = Trace(channels, uneven_time_s=main.time_s + dwell_s, notes=tuple(notes))
     emitted = replace(sweep, dwell_s=dwell_s, compliance_a=limits_a[sweep.terminal])
     return SweepPlayed(emitted, trace, checks)
-
-
-def limited_channel(
-    current_a: FloatArray, in_compliance: NDArray[np.bool_], limit_a: float
-) -> Channel:
-    """Return a current with its compliance as rails, so that limited readings are censored.
-
-    A limited reading may stand a little below the limit, by noise and gain: the rails are at the
-    least of those. An overflow is brought to the limit, for the true current is not beyond it.
-    """
-    current_a = np.clip(current_a, -limit_a, limit_a)
-    at_limit = in_compliance & (np.abs(current_a) >= _AT_LIMIT * limit_a)
-    rail_a = float(np.min(np.abs(current_a[at_limit]), initial=limit_a))
-    return Channel(current_a, "current", "A", rail_low=-rail_a, rail_high=rail_a)
 
 
 def seen_connection(sweep: Sweep, connection: Connection, wiring: Wiring) -> Connection:

@@ -3,7 +3,9 @@
 The on current is that of the set state at the read voltage, by Ohm's law from the last reading of
 the set block. The time runs from the end of that block to where the current crosses a fraction of
 it, interpolated in its logarithm. What is gone in the first reading was faster than that, and a
-source meter cannot say by how much: such times are bounds, CENSORED where there is no other.
+source meter cannot say by how much: such times are bounds, CENSORED where there is no other. A
+level within the noise of the readings is crossed unseen: NOT_IDENTIFIABLE, or a lower bound where
+the current was still seen in a reading or more.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Sequence
 from math import exp, log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labbench.features.feature import Feature, Outcome, Response
 from labbench.features.repeats import geometric_mean, median
@@ -21,6 +24,10 @@ from labbench.stimulus import Sweep
 VERSION = "1"
 
 FRACTIONS = (0.1, 1e-4)
+# Levels below this many standard deviations of the last readings are within their noise.
+_NOISE_SDS = 3.0
+
+FloatArray = NDArray[np.float64]
 
 
 def relaxation_levels(responses: Sequence[Response]) -> list[Feature]:
@@ -75,10 +82,10 @@ def _is_set_and_read(stimulus: Sweep) -> bool:
     )
 
 
-def _decay(response: Response) -> tuple[np.ndarray, np.ndarray, float, float]:
+def _decay(response: Response) -> tuple[FloatArray, FloatArray, float, float]:
     """Return time since the set, read current, on current at the read voltage, set current."""
     stimulus, trace = response.stimulus, response.trace
-    assert isinstance(stimulus, Sweep) and stimulus.dwell_s is not None
+    assert isinstance(stimulus, Sweep)
     level_v = np.abs(stimulus.voltage_v)
     last = int(np.flatnonzero(level_v == level_v.max())[-1])
     current_a, voltage_v = np.abs(trace.values("memristor")), np.abs(trace.values("input"))
@@ -88,7 +95,12 @@ def _decay(response: Response) -> tuple[np.ndarray, np.ndarray, float, float]:
     return time_s, current_a[last + 1 :], on_a, float(current_a[last])
 
 
-def _crossing(time_s: np.ndarray, current_a: np.ndarray, level_a: float) -> tuple[str, float]:
+def _crossing(time_s: FloatArray, current_a: FloatArray, level_a: float) -> tuple[str, float]:
+    """Return how a level was crossed ("seen", "shorter", "longer", "lost"), and the time in s."""
+    noise_a = _NOISE_SDS * float(np.std(current_a[current_a.size // 2 :]))
+    if level_a <= noise_a:
+        gone = int(np.argmax(current_a <= noise_a))
+        return ("longer", float(time_s[gone - 1])) if gone else ("lost", float(time_s[0]))
     below = np.flatnonzero(current_a < level_a)
     if not below.size:
         return "longer", float(time_s[-1])
@@ -109,9 +121,11 @@ def _describe(found: Sequence[tuple[str, float]], fraction: float) -> list[Featu
     at, name = {"fraction": fraction}, "relaxation_time"
     if not found:
         return [Feature(name, float("nan"), "s", n=0, outcome=Outcome.DID_NOT_FIRE, at=at)]
-    by_kind = {
-        kind: [time_s for k, time_s in found if k == kind] for kind in ("seen", "shorter", "longer")
-    }
+    kinds = ("seen", "shorter", "longer", "lost")
+    by_kind = {kind: [time_s for k, time_s in found if k == kind] for kind in kinds}
+    if by_kind["lost"]:
+        lost = Outcome.NOT_IDENTIFIABLE
+        return [Feature(name, float("nan"), "s", n=len(found), outcome=lost, at=at)]
     if not by_kind["seen"]:
         bounds = by_kind["shorter"] or by_kind["longer"]
         bound_s = min(bounds) if by_kind["shorter"] else max(bounds)

@@ -88,7 +88,7 @@ def _law(points: FloatArray) -> list[Feature]:
     """Fit equation (9), the transconductance by its logarithm: it is positive."""
     from scipy.optimize import curve_fit  # slow to import
 
-    gate_v, drain_v, current_a = points
+    gate_v, _, current_a = points
     names = (("threshold_voltage", "V"), ("transconductance", "A/V^2"), ("slope_factor", "1"))
 
     def law(x: FloatArray, threshold_v: float, log_kp: float, slope: float) -> FloatArray:
