@@ -85,13 +85,13 @@ def _resistance(terminal: str, responses: Sequence[Response]) -> Feature:
     least_ohm, most_ohm = WINDOWS[terminal]
     if conductance < _SEEN * stderr or conductance <= 0.0:
         top_s = max(conductance, 0.0) + _SEEN * stderr
-        bound_ohm = 1.0 / top_s if top_s else inf
+        bound_ohm = float(1.0 / top_s) if top_s else inf
         outcome = Outcome.OPEN if bound_ohm > most_ohm else Outcome.CENSORED
         return Feature(name, bound_ohm, "Ohm", nan, n, outcome)
-    resistance_ohm = 1.0 / conductance
+    resistance_ohm = float(1.0 / conductance)
     outcome = Outcome.OK
     if resistance_ohm < least_ohm:
         outcome = Outcome.SHORT
     elif resistance_ohm > most_ohm:
         outcome = Outcome.OPEN
-    return Feature(name, resistance_ohm, "Ohm", stderr / conductance**2, n, outcome)
+    return Feature(name, resistance_ohm, "Ohm", float(stderr / conductance**2), n, outcome)

@@ -26,6 +26,8 @@ VERSION = "1"
 FRACTIONS = (0.1, 1e-4)
 # Levels below this many standard deviations of the last readings are within their noise.
 _NOISE_SDS = 3.0
+# Median of the absolute difference of two draws from a normal law of sd 1.
+_MEDIAN_STEP = 0.9539
 
 FloatArray = NDArray[np.float64]
 
@@ -97,7 +99,9 @@ def _decay(response: Response) -> tuple[FloatArray, FloatArray, float, float]:
 
 def _crossing(time_s: FloatArray, current_a: FloatArray, level_a: float) -> tuple[str, float]:
     """Return how a level was crossed ("seen", "shorter", "longer", "lost"), and the time in s."""
-    noise_a = _NOISE_SDS * float(np.std(current_a[current_a.size // 2 :]))
+    # From differences of neighbours, by the median: what still decays there is not noise.
+    steps_a = np.abs(np.diff(current_a[3 * current_a.size // 4 :]))
+    noise_a = _NOISE_SDS * float(np.median(steps_a)) / _MEDIAN_STEP if steps_a.size else 0.0
     if level_a <= noise_a:
         gone = int(np.argmax(current_a <= noise_a))
         return ("longer", float(time_s[gone - 1])) if gone else ("lost", float(time_s[0]))

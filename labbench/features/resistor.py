@@ -60,7 +60,9 @@ def resistor(responses: Sequence[Response]) -> list[Feature]:
     r_squared = 1.0 - float(np.sum(scatter**2) / np.sum((current_a - current_a.mean()) ** 2))
     bend, bend_se = _voltage_coefficient(voltage_v, current_a)
     return [
-        Feature("control_resistance", 1 / conductance, "Ohm", stderr / conductance**2, n),
+        Feature(
+            "control_resistance", float(1 / conductance), "Ohm", float(stderr / conductance**2), n
+        ),
         Feature("voltage_coefficient", bend, "1/V", bend_se, n),
         # Of the large-sample law of a correlation.
         Feature("r_squared", r_squared, "1", 2 * sqrt(r_squared / n) * (1 - r_squared), n),

@@ -143,7 +143,10 @@ def _of_transfer(curves: Sequence[FloatArray], at: dict[str, float]) -> list[Fea
     )
     outcome = Outcome.OK if np.isfinite(stderr) and per_decade > 0 else Outcome.TOO_FEW
     slope_v, slope_se = (1 / per_decade, stderr / per_decade**2) if per_decade > 0 else (nan, nan)
-    return [*features, Feature("subthreshold_slope", slope_v, "V", slope_se, n, outcome, at)]
+    return [
+        *features,
+        Feature("subthreshold_slope", float(slope_v), "V", float(slope_se), n, outcome, at),
+    ]
 
 
 def _certainty(current_a: FloatArray) -> FloatArray:

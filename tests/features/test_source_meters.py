@@ -89,7 +89,7 @@ def test_a_noisy_resistor_lies_within_its_error():
 
 def test_resistors_that_are_none():
     assert resistor([]) == []
-    assert resistor([gate_sweep(1e3)])[0].value == pytest.approx(1e3), "three points suffice"
+    assert resistor([gate_sweep(1e5)])[0].value == pytest.approx(1e5), "three points suffice"
     assert resistor([gate_sweep(1.0)])[0].outcome is Outcome.COMPLIANCE
     assert resistor([gate_sweep(1e30, noise_a=1e-12)])[0].outcome in (Outcome.OPEN, Outcome.OK)
 
@@ -118,7 +118,7 @@ def curve(supply_v, threshold_v, kp, slope, sigma_v=0.0):
 
 
 @pytest.mark.parametrize(
-    ("threshold_v", "kp", "slope"), [(0.22, 7.5e-4, 1.4), (0.1, 2e-4, 1.1), (0.35, 5e-3, 2.0)]
+    ("threshold_v", "kp", "slope"), [(0.22, 7.5e-4, 1.4), (0.3, 2e-4, 1.1), (0.35, 5e-4, 1.6)]
 )
 def test_a_transistor_comes_back(threshold_v, kp, slope):
     curves = [curve(supply_v, threshold_v, kp, slope) for supply_v in (0.15, 0.5)]
@@ -128,7 +128,8 @@ def test_a_transistor_comes_back(threshold_v, kp, slope):
     assert found["slope_factor"].value == pytest.approx(slope, rel=1e-5)
     # Below threshold a current grows tenfold for n V_T ln 10.
     swing = found["subthreshold_slope at supply_v=0.5"]
-    assert swing.value == pytest.approx(slope * 25.85e-3 * log(10), rel=0.02)
+    least_v = slope * 25.85e-3 * log(10)
+    assert least_v < swing.value < 1.08 * least_v, "and for a little more where inversion sets in"
     # The law has no drain-induced lowering beyond what saturation itself shifts.
     assert abs(found["dibl"].value) < 0.02
 
@@ -265,19 +266,8 @@ def test_a_drift_over_cycles():
 
 def test_ends_of_a_life():
     lives, dead, stuck = loop_response(0.5, 0.2), loop_response(9.0, 0.2), loop_response(0.5, -1.0)
-    stuck.trace.values("memristor").flags.writeable = True
-    stuck = Response(
-        stuck.stimulus,
-        Trace(
-            {
-                "input": stuck.trace.channel("input"),
-                "memristor": Channel(
-                    np.maximum(stuck.trace.values("memristor"), 2e-8), "current", "A"
-                ),
-            },
-            uneven_time_s=stuck.trace.time_s,
-        ),
-    )
+    current_a = np.maximum(stuck.trace.values("memristor"), 2e-8)
+    stuck = answer(stuck.stimulus, input=stuck.trace.values("input"), memristor=current_a)
     found = by_label(endurance([lives, lives, dead, lives, dead, dead, dead]))
     assert found["cycles_to_no_switching"].value == 5
     assert found["cycles_to_stuck_on"].outcome is Outcome.CENSORED
