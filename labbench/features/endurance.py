@@ -1,9 +1,9 @@
 """Endurance: how threshold and hold voltage drift over cycles, and how long a device lasts.
 
 A device has failed where it fails in `FAILED_CYCLES` cycles in a row: it *no longer switches* (no
-current above that of `volatile_switching`), or it *stays on* (above the hold criterion at the end,
-or above the threshold's current from the start). Cycles are counted from one, in the order they
-were applied.
+current above that of `volatile_switching`), or it *stays on* (above that current within the first
+two steps of the way up, or above the hold criterion at the very end). Cycles are counted from one,
+in the order they were applied.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from labbench.stimulus import Sweep
 VERSION = "1"
 
 FAILED_CYCLES = 3
+_FIRST_STEPS = 2
 
 
 def endurance(responses: Sequence[Response]) -> list[Feature]:
@@ -82,8 +83,9 @@ def endurance(responses: Sequence[Response]) -> list[Feature]:
 
 
 def is_stuck_on(loop: SweepLoop) -> bool:
-    """Whether a device stayed on: still above the hold criterion at the end of its loop."""
-    return loop.has_switched and isnan(loop.hold_v[0])
+    """Whether a device was on from the start of its loop, or still on at the end of it."""
+    from_start = loop.threshold_v <= _FIRST_STEPS * loop.step_v * (1 + 1e-6)
+    return loop.has_switched and (from_start or isnan(loop.hold_v[0]))
 
 
 def has_failed(loops: Sequence[SweepLoop]) -> bool:

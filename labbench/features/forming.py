@@ -31,7 +31,9 @@ class _Cycle:
 
 
 def closing_voltage(response: Response) -> float:
-    """Return the level in V at which a sweep closed the device; NaN if it did not.
+    """Return the voltage that a sweep needed to close the device; NaN if it did not.
+
+    A device may close late, on the way down: it needed the peak then.
 
     Raises
     ------
@@ -42,10 +44,9 @@ def closing_voltage(response: Response) -> float:
     if not isinstance(stimulus, Sweep) or stimulus.compliance_a is None:
         raise FeatureError("Forming is read from sweeps with a compliance.")
     level_v = np.abs(stimulus.voltage_v)
-    up = slice(0, int(np.argmax(level_v)) + 1)
-    current_a = np.abs(response.trace.values("memristor"))[up]
+    current_a = np.abs(response.trace.values("memristor"))
     closed = np.flatnonzero(current_a >= COMPLIANCE_SHARE * stimulus.compliance_a)
-    return float(level_v[closed[0]]) if closed.size else nan
+    return float(level_v[: closed[0] + 1].max()) if closed.size else nan
 
 
 def forming(responses: Sequence[Response]) -> list[Feature]:
