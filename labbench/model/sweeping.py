@@ -104,7 +104,7 @@ def _input(
         input_v = np.where(at_limit, sagged_v, seen.values("input"))
         channels["input"] = Channel(_read(input_v), "voltage", "V")
         if limit_a < inf:
-            in_compliance = at_limit.reshape(-1, _SAMPLES).any(axis=1)
+            in_compliance = np.asarray(at_limit.reshape(-1, _SAMPLES).any(axis=1))
             channels["memristor"] = limited_channel(_read(current_a), in_compliance, limit_a)
     return Trace(channels, uneven_time_s=_reading_s(sweep))
 
@@ -154,7 +154,7 @@ def _ideal(current_a: FloatArray, limit_a: float) -> Channel:
     """Return the current of a source that is in its limit wherever it would give more."""
     if limit_a == inf:
         return Channel(current_a, "current", "A")
-    return limited_channel(current_a, np.abs(current_a) >= limit_a, limit_a)
+    return limited_channel(current_a, np.asarray(np.abs(current_a) >= limit_a), limit_a)
 
 
 def _read(values: FloatArray) -> FloatArray:

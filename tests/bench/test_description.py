@@ -2,7 +2,7 @@
 
 import pytest
 
-from labbench.bench import open_bench, read_bench
+from labbench.bench import Limits, open_bench, read_bench
 from labbench.errors import BenchError, LinkError
 
 
