@@ -10,7 +10,7 @@ driver has neither, and clips the buffer to 1024 readings without a word.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import copysign, inf, isclose
 from typing import Any
 
@@ -22,7 +22,7 @@ from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from instruments.clock import SystemClock
 from instruments.link import LinkedMixin, link
-from instruments.roles import Clock, ComplianceCheck, Reading
+from instruments.roles import Clock, ComplianceCheck, Reading, SweepReading
 from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusError
 
 MAX_VOLTAGE_V = 210.0
@@ -30,6 +30,8 @@ MAX_CURRENT_A = 1.05
 MAX_POINTS = 2500
 _MOST_IN_A_MESSAGE = 100
 _ELEMENTS = 5
+# The slowest line, the shortest aperture in its cycles, and what a conversion takes besides.
+_LEAST_LINE_HZ, _LEAST_NPLC, _CONVERSION_S = 50.0, 0.01, 2e-4
 _MEASUREMENT_SUMMARY = 1
 _IN_COMPLIANCE, _RANGE_COMPLIANCE = 1 << 3, 1 << 16
 _BUFFER_FULL = 512
@@ -135,24 +137,6 @@ class Keithley2400Driver(LinkedMixin, StockKeithley2400):
             return int(self.adapter.connection.read_stb())
 
 
-@dataclass(frozen=True, eq=False)
-class Sweep:
-    """Readings of a sweep, one a level.
-
-    Attributes
-    ----------
-    level_v, voltage_v, current_a, time_s : (n,) float64 arrays
-        What was asked for and what was measured; an overflow is infinite. Time zero is the first.
-    in_compliance : (n,) bool array
-    """
-
-    level_v: NDArray[np.float64]
-    voltage_v: NDArray[np.float64]
-    current_a: NDArray[np.float64]
-    time_s: NDArray[np.float64]
-    in_compliance: NDArray[np.bool_]
-
-
 class Keithley2400:
     """A Keithley 2400 as a SourceMeter.
 
@@ -222,9 +206,9 @@ class Keithley2400:
         self,
         level_v: ArrayLike,
         compliance_a: float,
-        delay_s: float = 1e-3,
+        dwell_s: float,
         transfer: str = "binary",
-    ) -> Sweep:
+    ) -> SweepReading:
         """Go through a list of voltages and measure at each; the output is off afterwards.
 
         Parameters
@@ -232,8 +216,8 @@ class Keithley2400:
         level_v : (n,) array_like
             1 to 2500 levels.
         compliance_a : float
-        delay_s : float
-            Between the level and its measurement.
+        dwell_s : float
+            Time at each level; as short as the instrument can where it is shorter than that.
         transfer : {"binary", "ascii"}
 
         Raises
@@ -252,7 +236,9 @@ class Keithley2400:
             )
         self._limit(float(levels[np.abs(levels).argmax()]), compliance_a)
         driver = self.driver
+        aperture_plc = driver.current_nplc
         try:
+            delay_s = self._divide(dwell_s)
             self._prepare(levels, delay_s, transfer)
             driver.source_enabled = True
             driver.write(":INIT")
@@ -262,17 +248,19 @@ class Keithley2400:
             driver.write_each(
                 ":ABORT", "OUTPUT 0", ":SOURCE:VOLTAGE:MODE FIX", ":SOURCE:VOLTAGE 0",
                 ":TRIGGER:COUNT 1", ":FORMAT:DATA ASC", "*SRE 0",
+                f":SENSE:CURRENT:NPLC {aperture_plc:.9g}", ":SYSTEM:AZERO ON",
             )  # fmt: skip
         driver.check_errors()
         status = found[:, 4].astype(np.int64)
         limited = (status & (_IN_COMPLIANCE | _RANGE_COMPLIANCE)) != 0
-        self._verify_limit(bool(limited.any()))
-        return Sweep(
+        check = self._verify_limit(bool(limited.any()))
+        return SweepReading(
             level_v=levels,
             voltage_v=_without_overflow(found[:, 0]),
             current_a=_without_overflow(found[:, 1]),
             time_s=found[:, 3] - found[0, 3],
             in_compliance=limited,
+            check=check,
         )
 
     def measure(self) -> Reading:
@@ -303,7 +291,8 @@ class Keithley2400:
         driver = self.driver
         driver.abandon()
         # No check in between: an error left in the queue must not keep the output on.
-        driver.write_each(":SOURCE:VOLTAGE 0", "OUTPUT 0")
+        # Off, the instrument would hold 0 V; what nobody holds must float.
+        driver.write_each(":SOURCE:VOLTAGE 0", ":OUTPUT:SMODE HIMP", "OUTPUT 0")
         if self.is_output_on:
             raise ReadbackError(f"{driver.resource}: the output is still on.")
         level_v = driver.source_voltage
@@ -337,6 +326,19 @@ class Keithley2400:
                 f"{check.requested:g} A; its output is off."
             )
         return check
+
+    def _divide(self, dwell_s: float) -> float:
+        """Choose the aperture for a dwell time, and return the delay that fills it up.
+
+        Voltage and current are converted one after the other, and the zero and reference
+        conversions of each reading are left out; a conversion takes a little beside its aperture.
+        """
+        line_hz = _LEAST_LINE_HZ
+        driver = self.driver
+        aperture_plc = min(max(dwell_s / 4 * line_hz, _LEAST_NPLC), 1.0)
+        driver.current_nplc = aperture_plc
+        driver.write(":SYSTEM:AZERO OFF")
+        return max(dwell_s - 2 * (aperture_plc / line_hz + _CONVERSION_S), 0.0)
 
     def _prepare(self, levels: NDArray[np.float64], delay_s: float, transfer: str) -> None:
         driver = self.driver

@@ -5,10 +5,12 @@ The role reads its limit back after every setting and every reading.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isclose
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pymeasure.instruments import Instrument
 
 from instruments.clock import SystemClock
@@ -20,12 +22,14 @@ from instruments.keithley2600_channel import (
     SourceMeterChannel,
 )
 from instruments.link import LinkedInstrument
-from instruments.roles import Clock, ComplianceCheck, Reading
+from instruments.roles import Clock, ComplianceCheck, Reading, SweepReading
 from labbench.errors import InstrumentError, LinkError, ReadbackError, StimulusError
 
 # Above this voltage the instrument gives a tenth of an ampere.
 HIGH_VOLTAGE_V, MAX_CURRENT_AT_HIGH_A = 20.0, 0.1
 _LIMIT_TOLERANCE = 1e-3
+# Apertures in line cycles; readings of shorter dwells keep to the range of the limit.
+_LEAST_NPLC, _LEAST_AUTORANGED_S = 1e-3, 10e-3
 _LONGEST_QUEUE = 110
 _POLL_S, _LONGEST_WAIT_S = 0.05, 3600.0
 _ASCII = "format.data = format.ASCII format.asciiprecision = 10"
@@ -201,12 +205,7 @@ class Keithley2600:
         ReadbackError
             If it did not take the limit; the output is off then.
         """
-        most_a = MAX_CURRENT_A if abs(level_v) <= HIGH_VOLTAGE_V else MAX_CURRENT_AT_HIGH_A
-        if not (abs(level_v) <= MAX_VOLTAGE_V and LEAST_LIMIT_A <= compliance_a <= most_a):
-            raise StimulusError(
-                f"A 2636B forces up to {MAX_VOLTAGE_V:g} V with a limit from {LEAST_LIMIT_A:g} A "
-                f"to {most_a:g} A at that voltage: asked for {level_v:g} V and {compliance_a:g} A."
-            )
+        self._check(level_v, compliance_a)
         smu = self.smu
         smu.source_mode = "voltage"
         self._limit_a = compliance_a
@@ -230,6 +229,40 @@ class Keithley2600:
             self._verify_limit(self._limit_a)
         return reading
 
+    def sweep(self, level_v: ArrayLike, compliance_a: float, dwell_s: float) -> SweepReading:
+        """Go through voltages, measure at the end of each; the output is at zero and off then.
+
+        The second half of a dwell is the aperture, one line cycle at most. Below 10 ms a level,
+        currents are read on the range of the limit, because finding a range takes time.
+
+        Raises
+        ------
+        StimulusError, ReadbackError, InstrumentError
+            As `source_voltage`, and if the sweep does not end.
+        """
+        levels = np.atleast_1d(np.asarray(level_v, dtype=np.float64))
+        smu, most_v = self.smu, float(np.max(np.abs(levels), initial=0.0))
+        self._check(most_v, compliance_a)
+        line_hz = float(self.driver.line_frequency)
+        nplc = min(max(dwell_s / 2 * line_hz, _LEAST_NPLC), 1.0)
+        before = smu.nplc, smu.measure_delay, smu.source_delay, smu.autozero
+        try:
+            check = self.source_voltage(0.0, compliance_a)
+            # By itself the source would change its range on the way, with a glitch.
+            smu.source_range_voltage = most_v
+            smu.nplc, smu.measure_delay, smu.autozero = nplc, 0.0, "once"
+            smu.source_delay = max(dwell_s - nplc / line_hz, 0.0)
+            smu.is_autorange_current = dwell_s >= _LEAST_AUTORANGED_S
+            if dwell_s < _LEAST_AUTORANGED_S:
+                smu.range_current = compliance_a
+            found = smu.sweep_list(levels.tolist())
+            self._verify_limit(compliance_a)
+        finally:
+            self.safe()
+            smu.nplc, smu.measure_delay, smu.source_delay, smu.autozero = before
+            smu.is_autorange_current = smu.is_source_autorange_voltage = True
+        return replace(found, check=replace(check, in_compliance=bool(found.in_compliance.any())))
+
     def safe(self) -> None:
         """Bring the level to zero and switch the output off, at high impedance.
 
@@ -248,6 +281,7 @@ class Keithley2600:
             f"{smu}.abort()",
             f"{smu}.source.levelv = 0",
             f"{smu}.source.leveli = 0",
+            # Off, the instrument would hold 0 V; what nobody holds must float.
             f"{smu}.source.offmode = 2",
             f"{smu}.source.output = 0",
             _ASCII,
@@ -260,6 +294,15 @@ class Keithley2600:
                 f"{driver.resource}: the level of {smu} is {level_v:g} V, {level_a:g} A, not zero."
             )
         driver.check_errors()
+
+    @staticmethod
+    def _check(level_v: float, compliance_a: float) -> None:
+        most_a = MAX_CURRENT_A if abs(level_v) <= HIGH_VOLTAGE_V else MAX_CURRENT_AT_HIGH_A
+        if not (abs(level_v) <= MAX_VOLTAGE_V and LEAST_LIMIT_A <= compliance_a <= most_a):
+            raise StimulusError(
+                f"A 2636B forces up to {MAX_VOLTAGE_V:g} V with a limit from {LEAST_LIMIT_A:g} A "
+                f"to {most_a:g} A at that voltage: asked for {level_v:g} V and {compliance_a:g} A."
+            )
 
     def _verify_limit(self, limit_a: float) -> float:
         found_a = float(self.smu.limit_current)

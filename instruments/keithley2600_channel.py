@@ -8,7 +8,6 @@ error queue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from pymeasure.instruments import Channel, Instrument
 from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
-from instruments.roles import Reading
+from instruments.roles import Reading, SweepReading
 from labbench.errors import StimulusError
 
 FloatArray = NDArray[np.float64]
@@ -30,24 +29,6 @@ _MOST_POINTS = 50_000
 # Between the end of a reading and the end of its pulse.
 _PULSE_MARGIN_S = 2e-5
 _FLAG = {"validator": strict_discrete_set, "values": {True: 1, False: 0}, "map_values": True}
-
-
-@dataclass(frozen=True, eq=False)
-class Sweep:
-    """What a sweep measured.
-
-    Attributes
-    ----------
-    time_s, voltage_v, current_a : (n,) float64 arrays
-        Time from the first reading.
-    in_compliance : (n,) bool array
-        Where the limit was acting.
-    """
-
-    time_s: FloatArray
-    voltage_v: FloatArray
-    current_a: FloatArray
-    in_compliance: NDArray[np.bool_]
 
 
 def _number(name: str, words: str, least: float, most: float) -> Any:
@@ -157,7 +138,7 @@ class SourceMeterChannel(Channel):
         """Bring every setting of this channel back, level zero, output off."""
         self.write("smu{ch}.reset()")
 
-    def sweep_linear(self, first: float, last: float, points: int) -> Sweep:
+    def sweep_linear(self, first: float, last: float, points: int) -> SweepReading:
         """Step the source evenly and measure at each step, the output being on.
 
         Parameters
@@ -177,9 +158,9 @@ class SourceMeterChannel(Channel):
         self._check_points(points)
         kind = "v" if self.source_mode == "voltage" else "i"
         self.write(f"smu{{ch}}.trigger.source.linear{kind}({first:.9e}, {last:.9e}, {points:d})")
-        return self._run(points)
+        return self._run(np.linspace(first, last, points))
 
-    def sweep_list(self, levels: Sequence[float]) -> Sweep:
+    def sweep_list(self, levels: Sequence[float]) -> SweepReading:
         """Go through levels in V or A, and measure at each, the output being on.
 
         Raises
@@ -189,9 +170,9 @@ class SourceMeterChannel(Channel):
         """
         self._check_points(len(levels))
         self._load_list(levels)
-        return self._run(len(levels))
+        return self._run(np.asarray(levels, dtype=np.float64))
 
-    def pulses(self, levels: Sequence[float], width_s: float, period_s: float) -> Sweep:
+    def pulses(self, levels: Sequence[float], width_s: float, period_s: float) -> SweepReading:
         """Send pulses from the level that is set, timed by the instrument; measure in each.
 
         The reading ends just before its pulse does; automatic references and ranges are left out.
@@ -220,7 +201,9 @@ class SourceMeterChannel(Channel):
             *_timer(2, width_s, 1, f"smu{self.id}.trigger.SOURCE_COMPLETE_EVENT_ID"),
         )
         start = "trigger.timer[1].EVENT_ID" if len(levels) > 1 else "0"
-        return self._run(len(levels), start, "trigger.timer[2].EVENT_ID", period_s)
+        return self._run(
+            np.asarray(levels, dtype=np.float64), start, "trigger.timer[2].EVENT_ID", period_s
+        )
 
     def _check_points(self, points: int) -> None:
         if not 1 <= points <= _MOST_POINTS:
@@ -240,8 +223,10 @@ class SourceMeterChannel(Channel):
         kind = "v" if self.source_mode == "voltage" else "i"
         self.write(f"smu{{ch}}.trigger.source.list{kind}(labbench_levels)")
 
-    def _run(self, points: int, start: str = "0", end: str = "0", period_s: float = 0.0) -> Sweep:
-        smu = f"smu{self.id}"
+    def _run(
+        self, levels: FloatArray, start: str = "0", end: str = "0", period_s: float = 0.0
+    ) -> SweepReading:
+        smu, points = f"smu{self.id}", levels.size
         for buffer in (f"{smu}.nvbuffer1", f"{smu}.nvbuffer2"):
             self.parent.write_all(
                 f"{buffer}.clear()", f"{buffer}.appendmode = 1", f"{buffer}.collecttimestamps = 1"
@@ -272,11 +257,12 @@ class SourceMeterChannel(Channel):
             )
         ]  # fmt: skip
         time_s, voltage_v, current_a, status = found
-        return Sweep(
-            time_s,
-            _finite_or_infinite(voltage_v),
-            _finite_or_infinite(current_a),
-            (status.astype(int) & _COMPLIANCE_STATUS) != 0,
+        return SweepReading(
+            level_v=levels,
+            voltage_v=_finite_or_infinite(voltage_v),
+            current_a=_finite_or_infinite(current_a),
+            time_s=time_s - time_s[0],
+            in_compliance=(status.astype(int) & _COMPLIANCE_STATUS) != 0,
         )
 
 

@@ -7,15 +7,19 @@ limits and output states: what was acknowledged counts, and is checked against w
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import copysign, inf
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
 from pymeasure.instruments import Channel
 from pymeasure.instruments.keithley import Keithley4200 as StockKeithley4200
 from pymeasure.instruments.keithley.keithley4200 import SMU
 
+from instruments.clock import SystemClock
 from instruments.link import LinkedMixin
-from instruments.roles import Clock, ComplianceCheck, Reading
+from instruments.roles import Clock, ComplianceCheck, Reading, SweepReading
 from labbench.errors import InstrumentError, ReadbackError, StimulusError
 
 MAX_VOLTAGE_V, MAX_CURRENT_A = 210.0, 0.105
@@ -188,7 +192,7 @@ class Keithley4200A:
     channel : int
         Number of the SMU.
     clock : Clock, optional
-        Not needed: nothing waits here.
+        To hold the levels of a sweep with; real time by default.
     **kwargs
         For the VISA connection.
 
@@ -216,6 +220,7 @@ class Keithley4200A:
         self._smu: SmuChannel = smus[channel]
         self.driver.resolution = 7
         self._limit_a: float | None = None
+        self._clock = clock or SystemClock()
 
     @property
     def identity(self) -> str:
@@ -263,6 +268,38 @@ class Keithley4200A:
         letter, current_a = self._smu.read_current()
         self._verify_limit(current_a)
         return Reading(voltage_v=voltage_v, current_a=current_a, in_compliance=letter == "C")
+
+    def sweep(self, level_v: ArrayLike, compliance_a: float, dwell_s: float) -> SweepReading:
+        """Go through voltages point by point; the output is at zero and off then.
+
+        KXCI takes a command at a time, so that short dwells take as long as the messages do.
+
+        Raises
+        ------
+        StimulusError, ReadbackError
+            As `source_voltage`, and if there is no level.
+        """
+        levels = np.atleast_1d(np.asarray(level_v, dtype=np.float64))
+        if not levels.size:
+            raise StimulusError("A sweep needs at least one level.")
+        found, time_s = [], []
+        try:
+            for level in levels.tolist():
+                until_s = self._clock.now() + dwell_s
+                check = self.source_voltage(level, compliance_a)
+                self._clock.sleep(max(until_s - self._clock.now(), 0.0))
+                found.append(self.measure())
+                time_s.append(self._clock.now())
+        finally:
+            self.safe()
+        return SweepReading(
+            level_v=levels,
+            voltage_v=np.array([reading.voltage_v for reading in found]),
+            current_a=np.array([reading.current_a for reading in found]),
+            time_s=np.array(time_s) - time_s[0],
+            in_compliance=np.array([reading.in_compliance for reading in found]),
+            check=replace(check, in_compliance=any(each.in_compliance for each in found)),
+        )
 
     def safe(self) -> None:
         """Bring the level to zero and open the output.

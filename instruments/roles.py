@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from labbench.stimulus import Stimulus
 from labbench.trace import Trace
 
@@ -59,6 +62,29 @@ class ComplianceCheck:
     sent: str
     read_back: float | None
     in_compliance: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SweepReading:
+    """Readings of a sweep, one a level.
+
+    Attributes
+    ----------
+    level_v, voltage_v, current_a, time_s : (n,) float64 arrays
+        What was asked for, and what was measured and when; an overflow is infinite. Time zero is
+        the first reading.
+    in_compliance : (n,) bool array
+        Where the limit was acting.
+    check : ComplianceCheck or None
+        What became of the limit that was asked for; None where nobody looked.
+    """
+
+    level_v: NDArray[np.float64]
+    voltage_v: NDArray[np.float64]
+    current_a: NDArray[np.float64]
+    time_s: NDArray[np.float64]
+    in_compliance: NDArray[np.bool_]
+    check: ComplianceCheck | None = None
 
 
 @runtime_checkable
@@ -169,6 +195,25 @@ class SourceMeter(Protocol):
 
     def measure(self) -> Reading:
         """Measure voltage and current once."""
+        ...
+
+    def sweep(self, level_v: ArrayLike, compliance_a: float, dwell_s: float) -> SweepReading:
+        """Go through voltages, measure at the end of each; the output is at zero and off then.
+
+        Parameters
+        ----------
+        level_v : (n,) array_like
+        compliance_a : float
+        dwell_s : float
+            Time at each level. An instrument that needs longer takes longer: the readings tell.
+
+        Raises
+        ------
+        StimulusError
+            If the instrument has no such levels or limit.
+        ReadbackError
+            If it did not take the limit, or did not keep it.
+        """
         ...
 
     def safe(self) -> None:

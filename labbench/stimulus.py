@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from labbench.errors import StimulusError
 
 FloatArray = NDArray[np.float64]
+
+# Of a device: where a source drives it, the gate between, and the far end of the load resistor.
+TERMINALS = ("input", "gate", "supply")
 
 
 class Stimulus(ABC):
@@ -211,12 +215,19 @@ class Sweep(Stimulus):
         Time at each level. None where a recording does not tell: such a sweep has an order but no
         breakpoints in time.
     compliance_a : float or None
+    terminal : {"input", "gate", "supply"}
+        Which terminal of the device is swept.
+    bias : mapping of str to float
+        Terminals held at a voltage meanwhile, in V; those that are not named float, and the other
+        end of a device with two terminals is ground.
     """
 
     voltage_v: FloatArray
     dwell_s: float | None
     compliance_a: float | None = None
     rest_s: float = 0.0
+    terminal: str = "input"
+    bias: Mapping[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "sweep"
     unit: ClassVar[str] = "V"  # type: ignore[misc]
 
@@ -229,6 +240,15 @@ class Sweep(Stimulus):
             raise StimulusError(f"A sweep needs a positive dwell time: got {self.dwell_s} s.")
         if self.compliance_a is not None and not self.compliance_a > 0:
             raise StimulusError(f"A sweep needs a positive compliance: got {self.compliance_a} A.")
+        object.__setattr__(self, "bias", MappingProxyType(dict(self.bias)))
+        others = [name for name in TERMINALS if name != self.terminal]
+        if self.terminal not in TERMINALS or not set(self.bias) <= set(others):
+            raise StimulusError(
+                f"A sweep is at one of {', '.join(TERMINALS)}, and holds others at a voltage: got "
+                f"{self.terminal!r} with {', '.join(self.bias) or 'none'} held."
+            )
+        if not all(isfinite(level_v) for level_v in self.bias.values()):
+            raise StimulusError(f"A terminal is held at a finite voltage: got {dict(self.bias)}.")
         _check_rest(self.rest_s)
 
     @property
@@ -254,6 +274,8 @@ class Sweep(Stimulus):
             "dwell_s": self.dwell_s,
             "compliance_a": self.compliance_a,
             "rest_s": self.rest_s,
+            "terminal": self.terminal,
+            "bias": dict(self.bias),
         }
 
     def _dwell_s(self) -> float:

@@ -5,26 +5,49 @@ from types import MappingProxyType
 
 from labbench.errors import SettingError
 from procedures.base import NeuronProcedure, configure, settings_of
+from procedures.contact_check import ContactCheck
+from procedures.endurance import Endurance
+from procedures.forming import Forming
 from procedures.gate_discharge import GateDischarge
 from procedures.intrinsic_plasticity import IntrinsicPlasticity
 from procedures.leaky_integration import LeakyIntegration
+from procedures.output_curves import OutputCurves
+from procedures.ramp_rate import RampRate
 from procedures.refractory_period import RefractoryPeriod
+from procedures.relaxation import Relaxation
+from procedures.resistor_sweep import ResistorSweep
+from procedures.state_read import StateRead
 from procedures.stochasticity import Stochasticity
 from procedures.strength_duration import StrengthDuration
 from procedures.threshold_firing import ThresholdFiring
+from procedures.transfer_curve import TransferCurve
+from procedures.volatile_iv import VolatileIV
 
 # By their stable names, which the store keeps.
 PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
     {
         procedure.name: procedure
         for procedure in (
+            # The six, and the energy.
             ThresholdFiring,
+            StrengthDuration,
+            Stochasticity,
             RefractoryPeriod,
             GateDischarge,
             LeakyIntegration,
             IntrinsicPlasticity,
+            # What every lab runs first.
+            ContactCheck,
+            ResistorSweep,
+            TransferCurve,
+            OutputCurves,
+            Forming,
+            VolatileIV,
+            StateRead,
+            RampRate,
+            Endurance,
+            Relaxation,
         )
-        for procedure in (ThresholdFiring, RefractoryPeriod, StrengthDuration, Stochasticity)
     }
 )
 

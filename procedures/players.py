@@ -8,7 +8,8 @@ from labbench.connection import OPEN, Connection
 from labbench.features import Response
 from labbench.model import Loading, ModelCard, simulate
 from labbench.model.connected import connected
-from labbench.stimulus import Stimulus
+from labbench.model.sweeping import simulate_sweep
+from labbench.stimulus import Stimulus, Sweep
 
 
 class ModelPlayer:
@@ -46,6 +47,8 @@ class ModelPlayer:
 
     def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
         """Simulate one stimulus."""
+        if isinstance(stimulus, Sweep):
+            return self._sweep(stimulus, connection)
         simulation = simulate(
             connected(self.card, connection),
             stimulus,
@@ -60,6 +63,16 @@ class ModelPlayer:
         if connection.gate == "follower":
             trace = replace(trace, channels={**trace.channels, "gate": trace.channels["node"]})
         return Response(stimulus, trace, self._seen(connection))
+
+    def _sweep(self, sweep: Sweep, connection: Connection) -> Response:
+        if self.card.circuit == "memristor" and sweep.bias.get("gate") == 0.0:
+            # Its other end is ground.
+            sweep = replace(sweep, bias={})
+        elif sweep.terminal == "input" and "gate" in sweep.bias:
+            connection = replace(connection, gate="grounded")
+        trace = simulate_sweep(self.card, sweep, connection, seed=self.seed, trial=self._trial)
+        self._trial += 1
+        return Response(sweep, trace, self._seen(connection))
 
     def _seen(self, connection: Connection) -> Connection:
         """Return the connection with what the card says about the output."""

@@ -260,3 +260,25 @@ def test_stimuli_are_frozen_and_do_not_hold_the_callers_arrays():
     assert not wave.time_s.flags.writeable
     with pytest.raises(FrozenInstanceError):
         wave.duration_s = 2.0  # type: ignore[misc]
+
+
+def test_sweeps_of_other_terminals_and_old_specs():
+    sweep = Sweep([0.0, 0.5], 0.1, 1e-6, terminal="gate", bias={"supply": 0.5})
+    back = stimulus_from_spec(sweep.to_spec())
+    assert (back.terminal, back.bias) == ("gate", {"supply": 0.5})
+    old = {name: each for name, each in sweep.to_spec().items() if name not in ("terminal", "bias")}
+    assert (stimulus_from_spec(old).terminal, stimulus_from_spec(old).bias) == ("input", {})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"terminal": "drain"},
+        {"bias": {"input": 0.1}},
+        {"bias": {"bulk": 0.0}},
+        {"bias": {"gate": float("nan")}},
+    ],
+)
+def test_sweeps_hold_other_terminals_at_finite_voltages(fields):
+    with pytest.raises(StimulusError):
+        Sweep([0.1], 1.0, **fields)

@@ -13,11 +13,18 @@ from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, So
 from labbench.bench.description import BenchDescription, InstrumentEntry
 from labbench.bench.guard import check_limits
 from labbench.bench.routes import Routes
+from labbench.bench.sweeping import (
+    ROLES,
+    check_sweep,
+    play_sweep,
+    seen_connection,
+    two_terminal,
+)
 from labbench.connection import OPEN, Connection
 from labbench.errors import BenchError, InstrumentError
 from labbench.features import Response
 from labbench.model import ModelCard
-from labbench.stimulus import Stimulus
+from labbench.stimulus import Stimulus, Sweep
 from labbench.trace import Channel, Trace
 
 # What drives the nodes that a switch matrix connects.
@@ -41,6 +48,8 @@ class Bench:
     _close: Callable[[], None]
     _is_touched: bool = False
     compliance: ComplianceCheck | None = field(default=None, init=False)
+    # What became of the limits in the last sweeps, by role.
+    sweep_checks: dict[str, ComplianceCheck] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._routes = Routes(self.description.wiring, self.instruments.get("switch"))
@@ -117,7 +126,7 @@ class Bench:
         Parameters
         ----------
         needs : collection of str
-            The roles that a procedure plays through; without the supply, nothing is fed.
+            The roles that a procedure plays through; without supply or digitizer, nothing is fed.
 
         Raises
         ------
@@ -129,12 +138,14 @@ class Bench:
         self.require(needs)
         wiring = self.description.wiring
         self._is_touched = True
-        for role in ("meter", "gate_meter"):
+        for role in dict.fromkeys(ROLES.values()):
             if role in self.instruments:
                 # Off is not enough: many hold their terminal at zero then.
                 self.instruments[role].safe()
         self.compliance = None
-        self._has_supply = "supply" in needs
+        self.sweep_checks.clear()
+        # A sweep feeds the supply by itself, and has it off afterwards.
+        self._has_supply = "supply" in needs and "digitizer" in needs
         if not self._has_supply:
             return
         supply = self.supply
@@ -173,6 +184,8 @@ class Bench:
         BenchError
             If the wiring does not reach the connection.
         """
+        if isinstance(stimulus, Sweep):
+            return self._sweep(stimulus, connection)
         check_limits(stimulus, self.description.limits)
         self._is_touched = True
         self._routes.bring(connection, self._quiet)
@@ -202,6 +215,22 @@ class Bench:
             if role in self.instruments and self.instruments[role].is_output_on:
                 self.instruments[role].safe()
         self.clock.sleep(self.description.wiring.discharge_s)
+
+    def _sweep(self, sweep: Sweep, connection: Connection) -> Response:
+        """Play a sweep on the source meters; all of them are at zero and off afterwards."""
+        wiring, limits = self.description.wiring, self.description.limits
+        sweep = sweep if wiring.has_gate else two_terminal(sweep)
+        terminals = (sweep.terminal, *sweep.bias)
+        self.require([ROLES[name] for name in terminals])
+        check_sweep(sweep, limits)
+        self._is_touched = True
+        if wiring.has_gate:
+            self._routes.bring(replace(connection, gate="open"))
+        meters = {name: self.instruments[ROLES[name]] for name in terminals}
+        played = play_sweep(sweep, meters, limits, self.clock)
+        self.sweep_checks.update({ROLES[name]: each for name, each in played.checks.items()})
+        self.clock.sleep(sweep.rest_s)
+        return Response(played.sweep, played.trace, seen_connection(sweep, connection, wiring))
 
     def _ranges(self, stimulus: Stimulus, connection: Connection) -> dict[int, tuple[float, float]]:
         """Return the digitizer's channels that see something, with full scale and middle in V."""

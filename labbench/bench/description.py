@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -99,6 +99,8 @@ class Wiring(_Section):
     discharge_s : float
         How long the gate is left to discharge before a relay moves: many time constants of gate
         capacitance and control resistance.
+    has_gate : bool
+        False for a device with two terminals, whose other end is ground.
     """
 
     input_channel: Channel = 1
@@ -111,6 +113,7 @@ class Wiring(_Section):
     supply_v: NotNegative = 0.5
     supply_compliance_a: Positive = 50e-6
     load_resistance_ohm: Positive = 47e3
+    has_gate: bool = True
     probe_resistance_ohm: Positive = 1e7
     probe_capacitance_f: NotNegative = 1e-11
 
@@ -150,12 +153,29 @@ class Limits(_Section):
         Longest time at once away from zero.
     supply_v, supply_compliance_a : float
         Of the supply.
+    compliance_a : float or mapping of str to float
+        Of the source meters in sweeps; for all of them, or for "input", "gate" and "supply".
+    sweep_duration_s : float
+        Longest sweep; `pulse_width_s` is not for sweeps.
     """
 
     voltage_v: Positive = 3.0
     pulse_width_s: Positive = 0.1
     supply_v: Positive = 1.2
     supply_compliance_a: Positive = 1e-3
+    compliance_a: Positive | dict[Literal["input", "gate", "supply"], Positive] = 1e-3
+    sweep_duration_s: Positive = 600.0
+
+    def compliance_of(self, terminal: str) -> float:
+        """Return the largest compliance of a sweep at a terminal, in A."""
+        given = self.compliance_a
+        by_terminal = given if isinstance(given, dict) else {"input": given, "gate": given}
+        default_a = type(self).model_fields["compliance_a"].default
+        if terminal == "supply":
+            default_a = self.supply_compliance_a
+        return float(
+            {str(key): value for key, value in by_terminal.items()}.get(terminal, default_a)
+        )
 
 
 class Recording(_Section):

@@ -13,6 +13,7 @@ from typing import Any
 from labbench.bench.bench import Bench
 from labbench.features import Response, read_pulses
 from labbench.report.device import draw_features, save_features
+from labbench.stimulus import PulseTrain
 from labbench.store import PulseRow, Store
 from procedures.base import NeuronProcedure
 
@@ -105,7 +106,7 @@ def run_procedure(
                 reading.fired,
                 reading.latency_s,
             )
-            for reading in read_pulses(response)
+            for reading in (read_pulses(response) if _has_pulses(response) else ())
         ]
         store.save_response(run_id, ordinal, response, rows)
         recorded.append(response)
@@ -117,6 +118,8 @@ def run_procedure(
     def keep_compliance() -> None:
         if bench.compliance is not None:
             store.add_compliance_check(run_id, "supply", **asdict(bench.compliance))
+        for role, check in bench.sweep_checks.items():
+            store.add_compliance_check(run_id, role, **asdict(check))
 
     procedure.player, procedure.record = bench, record
     try:
@@ -125,7 +128,7 @@ def run_procedure(
             procedure.should_stop = lambda: signalled.is_set() or should_stop()
             try:
                 try:
-                    bench.start()
+                    bench.start(procedure.needs)
                 finally:
                     keep_compliance()
                 procedure.startup()
@@ -147,6 +150,10 @@ def run_procedure(
     on_progress(100.0)
     save_features(store, run_id, draw_features(procedure.name, recorded))
     return RunReport(run_id, state, len(recorded))
+
+
+def _has_pulses(response: Response) -> bool:
+    return isinstance(response.stimulus, PulseTrain) and "output" in response.trace.channels
 
 
 @contextmanager

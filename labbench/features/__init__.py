@@ -4,44 +4,56 @@ Every function here reads measured and simulated responses alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from sys import modules
 from types import MappingProxyType
 
+from labbench.features.contact import contact
+from labbench.features.endurance import endurance
 from labbench.features.feature import Feature, Outcome, Response
-from labbench.features.gate_discharge import VERSION as GATE_DISCHARGE_VERSION
+from labbench.features.forming import forming
 from labbench.features.gate_discharge import gate_discharge
-from labbench.features.intrinsic_plasticity import VERSION as INTRINSIC_PLASTICITY_VERSION
 from labbench.features.intrinsic_plasticity import intrinsic_plasticity
-from labbench.features.leaky_integration import VERSION as LEAKY_INTEGRATION_VERSION
 from labbench.features.leaky_integration import leaky_integration
-from labbench.features.pulse_switching import VERSION as PULSE_SWITCHING_VERSION
 from labbench.features.pulse_switching import pulse_switching
 from labbench.features.pulses import PulseReading, read_pulses
-from labbench.features.refractory_period import VERSION as REFRACTORY_PERIOD_VERSION
+from labbench.features.ramp_rate import ramp_rate
 from labbench.features.refractory_period import refractory_period
-from labbench.features.relaxation import VERSION as RELAXATION_VERSION
 from labbench.features.relaxation import relaxation
-from labbench.features.stochasticity import VERSION as STOCHASTICITY_VERSION
+from labbench.features.relaxation_levels import relaxation_levels
+from labbench.features.resistor import resistor
+from labbench.features.state_read import state_read
 from labbench.features.stochasticity import stochasticity
-from labbench.features.threshold_firing import VERSION as THRESHOLD_FIRING_VERSION
 from labbench.features.threshold_firing import threshold_firing
-from labbench.features.volatile_switching import VERSION as VOLATILE_SWITCHING_VERSION
+from labbench.features.transistor import transistor
 from labbench.features.volatile_switching import volatile_switching
 
 Extractor = Callable[[Sequence[Response]], list[Feature]]
 
-# Every property by name: the function that draws its features, and the version of that function.
+_EXTRACTORS: tuple[Extractor, ...] = (
+    # The six, and the energy.
+    threshold_firing,
+    stochasticity,
+    refractory_period,
+    gate_discharge,
+    leaky_integration,
+    intrinsic_plasticity,
+    # What a fit needs.
+    relaxation_levels,
+    # Devices one by one, and what every lab runs first.
+    contact,
+    endurance,
+    forming,
+    pulse_switching,
+    ramp_rate,
+    relaxation,
+    resistor,
+    state_read,
+    transistor,
+    volatile_switching,
+)
+# By name: the function that draws the features, and the version that its file states.
 PROPERTIES: Mapping[str, tuple[Extractor, str]] = MappingProxyType(
-    {
-        "threshold_firing": (threshold_firing, THRESHOLD_FIRING_VERSION),
-        "stochasticity": (stochasticity, STOCHASTICITY_VERSION),
-        "refractory_period": (refractory_period, REFRACTORY_PERIOD_VERSION),
-        "gate_discharge": (gate_discharge, GATE_DISCHARGE_VERSION),
-        "leaky_integration": (leaky_integration, LEAKY_INTEGRATION_VERSION),
-        "intrinsic_plasticity": (intrinsic_plasticity, INTRINSIC_PLASTICITY_VERSION),
-        "volatile_switching": (volatile_switching, VOLATILE_SWITCHING_VERSION),
-        "pulse_switching": (pulse_switching, PULSE_SWITCHING_VERSION),
-        "relaxation": (relaxation, RELAXATION_VERSION),
-    }
+    {each.__name__: (each, modules[each.__module__].VERSION) for each in _EXTRACTORS}
 )
 
 __all__ = [
@@ -51,14 +63,22 @@ __all__ = [
     "Outcome",
     "PulseReading",
     "Response",
+    "contact",
+    "endurance",
+    "forming",
     "gate_discharge",
     "intrinsic_plasticity",
     "leaky_integration",
     "pulse_switching",
+    "ramp_rate",
     "read_pulses",
     "refractory_period",
     "relaxation",
+    "relaxation_levels",
+    "resistor",
+    "state_read",
     "stochasticity",
     "threshold_firing",
+    "transistor",
     "volatile_switching",
 ]

@@ -24,6 +24,9 @@ class Outcome(StrEnum):
     NOT_CONVERGED = "not converged"
     NOT_IDENTIFIABLE = "not identifiable"
     OUT_OF_REACH = "out of reach of the wiring"
+    OPEN = "open circuit"
+    SHORT = "short circuit"
+    FORMED_ALREADY = "formed already"
 
 
 @dataclass(frozen=True)

@@ -120,3 +120,46 @@ def _penalised(theta: FloatArray, design: FloatArray, y: FloatArray) -> float:
     information = design.T @ ((p * (1.0 - p))[:, None] * design)
     penalty = 0.5 * float(np.linalg.slogdet(information)[1])
     return float(y @ score - np.logaddexp(0.0, score).sum()) + penalty
+
+
+def straight_line(x: ArrayLike, y: ArrayLike, weight: ArrayLike = 1.0) -> tuple[FloatArray, ...]:
+    """Fit y = a + b x by weighted least squares, the scatter telling the errors.
+
+    Parameters
+    ----------
+    x, y : (n,) array_like
+    weight : (n,) array_like or float
+        One over the relative variance of each y.
+
+    Returns
+    -------
+    (a, b) and their standard errors, (2,) float64 arrays; NaN errors with two points or fewer,
+    NaN everywhere without two different x.
+    """
+    return linear_fit(np.column_stack([np.ones(np.size(x)), np.ravel(x)]), y, weight)
+
+
+def linear_fit(
+    design: FloatArray, y: ArrayLike, weight: ArrayLike = 1.0
+) -> tuple[FloatArray, FloatArray]:
+    """Fit y = design @ c by weighted least squares, the scatter telling the errors.
+
+    Returns
+    -------
+    c and its standard errors, (k,) float64 arrays; NaN errors without a point to spare, NaN
+    everywhere where the points do not tell the coefficients apart.
+    """
+    n, k = design.shape
+    root = np.sqrt(np.broadcast_to(np.asarray(weight, dtype=np.float64), n))
+    scale = np.abs(design * root[:, None]).max(axis=0, initial=0.0)
+    scale[scale == 0.0] = 1.0
+    scaled = design * root[:, None] / scale
+    if n < k or np.linalg.matrix_rank(scaled) < k:
+        return np.full(k, np.nan), np.full(k, np.nan)
+    target = np.asarray(y, dtype=np.float64) * root
+    found = np.linalg.lstsq(scaled, target, rcond=None)[0]
+    if n == k:
+        return found / scale, np.full(k, np.nan)
+    variance = float(np.sum((target - scaled @ found) ** 2)) / (n - k)
+    errors = np.sqrt(variance * np.diag(np.linalg.inv(scaled.T @ scaled)))
+    return found / scale, errors / scale

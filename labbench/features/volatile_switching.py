@@ -34,8 +34,17 @@ _BACK_STEP = 0.02
 
 
 @dataclass(frozen=True)
-class _SweepOutcome:
-    """What one sweep did; voltages are magnitudes, NaN where it did not happen."""
+class SweepLoop:
+    """What one sweep did; voltages are magnitudes, NaN where it did not happen.
+
+    Attributes
+    ----------
+    polarity : float
+        Sign of the peak.
+    step_v, threshold_v, off_current_a : float
+    hold_v : tuple of float
+        At each of `HOLD_A`.
+    """
 
     polarity: float
     step_v: float
@@ -45,6 +54,7 @@ class _SweepOutcome:
 
     @property
     def has_switched(self) -> bool:
+        """Whether the current passed `THRESHOLD_A`."""
         return not np.isnan(self.threshold_v)
 
 
@@ -72,9 +82,9 @@ def volatile_switching(responses: Sequence[Response]) -> list[Feature]:
         If a sample is NaN, or a sweep goes up and down more than once.
     """
     sweeps = [
-        _read_sweep(response.stimulus, response.trace)
+        read_loop(response.stimulus, response.trace)
         for response in responses
-        if isinstance(response.stimulus, Sweep)
+        if isinstance(response.stimulus, Sweep) and response.stimulus.terminal == "input"
     ]
     if not sweeps:
         return []
@@ -87,7 +97,7 @@ def volatile_switching(responses: Sequence[Response]) -> list[Feature]:
     return features
 
 
-def _describe(sweeps: Sequence[_SweepOutcome], at: dict[str, float]) -> list[Feature]:
+def _describe(sweeps: Sequence[SweepLoop], at: dict[str, float]) -> list[Feature]:
     switched = [sweep for sweep in sweeps if sweep.has_switched]
     step_v = max(sweep.step_v for sweep in sweeps)
     at_threshold = {**at, "current_a": THRESHOLD_A}
@@ -119,10 +129,25 @@ def _describe(sweeps: Sequence[_SweepOutcome], at: dict[str, float]) -> list[Fea
     return features
 
 
-def _read_sweep(stimulus: Sweep, trace: Trace) -> _SweepOutcome:
+def read_loop(stimulus: Sweep, trace: Trace) -> SweepLoop:
+    """Read a sweep of the input that goes up to one peak, and perhaps back.
+
+    Where the compliance acted, its level stands for the voltage: a source in its limit sags.
+
+    Raises
+    ------
+    FeatureError
+        If a sample is NaN, or the sweep goes up and down more than once.
+    """
+    memristor = trace.channel("memristor")
     voltage_v = trace.values("input")
+    if stimulus.compliance_a is not None and stimulus.voltage_v.size == voltage_v.size:
+        # The limit may have acted for a part of a reading, which is not censored then.
+        sag_v = np.abs(stimulus.voltage_v) - np.abs(voltage_v)
+        is_limited = memristor.is_censored | (sag_v > _BACK_STEP * stimulus.peak)
+        voltage_v = np.where(is_limited, stimulus.voltage_v, voltage_v)
     level_v = np.abs(voltage_v)
-    current_a = np.abs(trace.values("memristor"))
+    current_a = np.abs(memristor.values)
     if not (np.isfinite(level_v).all() and np.isfinite(current_a).all()):
         raise FeatureError("A threshold cannot be read from NaN: mend or cut the trace first.")
     # The turning point may be there twice: up ends with the last, down starts with the last.
@@ -144,9 +169,9 @@ def _read_sweep(stimulus: Sweep, trace: Trace) -> _SweepOutcome:
     off_a = current_a[: (n_off + 1) // 2]
     off_current_a = float(np.median(off_a)) if n_off else nan
     if not on.size:
-        return _SweepOutcome(polarity, step_v, nan, (nan,) * len(HOLD_A), off_current_a)
+        return SweepLoop(polarity, step_v, nan, (nan,) * len(HOLD_A), off_current_a)
     holds_v = []
     for criterion_a in HOLD_A:
         below = np.flatnonzero(current_a[peak:] < criterion_a)
         holds_v.append(float(down_v[below[0]]) if below.size else nan)
-    return _SweepOutcome(polarity, step_v, float(up_v[on[0]]), tuple(holds_v), off_current_a)
+    return SweepLoop(polarity, step_v, float(up_v[on[0]]), tuple(holds_v), off_current_a)

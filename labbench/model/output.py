@@ -14,11 +14,10 @@ from math import exp, inf, isnan, log1p, nan
 
 import numpy as np
 
+from labbench.features.transistor_law import THERMAL_VOLTAGE_V, drain_current_a
 from labbench.model.card import ModelCard
 from labbench.model.compiled import compiled
 from labbench.model.layout import FloatArray
-
-THERMAL_VOLTAGE_V = 25.85e-3
 
 
 @dataclass(frozen=True)
@@ -104,13 +103,13 @@ def low_pass(time_s: FloatArray, level: FloatArray, tau_s: float, out: FloatArra
 
 def drain_current(card: ModelCard, gate_v: FloatArray, drain_v: FloatArray) -> FloatArray:
     """Return the current into the drain, equation (9), (n,) for gate and drain voltages (n,)."""
-    slope = card["slope_factor"]
-    pinch_v = (gate_v - card["threshold_voltage_v"]) / slope
-    scale_a = 2.0 * slope * card["transconductance_a_per_v2"] * THERMAL_VOLTAGE_V**2
-    forward, reverse = (
-        np.logaddexp(0.0, z / (2.0 * THERMAL_VOLTAGE_V)) ** 2 for z in (pinch_v, pinch_v - drain_v)
+    return drain_current_a(
+        gate_v,
+        drain_v,
+        card["threshold_voltage_v"],
+        card["transconductance_a_per_v2"],
+        card["slope_factor"],
     )
-    return np.asarray(scale_a * (forward - reverse))
 
 
 def output_voltage(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labbench.features import Response
 from labbench.model.card import ModelCard
 from labbench.model.connected import connected
 from labbench.model.output import Loading
 from labbench.model.simulation import simulate
+from labbench.model.sweeping import simulate_sweep
 from labbench.stimulus import Sweep
 from labbench.trace import Channel, Trace
 
@@ -45,23 +45,25 @@ def replay_response(
         The probe on a neuron's output.
     """
     stimulus, trace = response.stimulus, response.trace
-    sample_s: NDArray[np.float64] | None = trace.uneven_time_s
     if isinstance(stimulus, Sweep):
-        dwell_s = stimulus.dwell_s or ASSUMED_DWELL_S
-        stimulus = replace(stimulus, voltage_v=np.abs(stimulus.voltage_v), dwell_s=dwell_s)
-        # The end of each dwell, when a source meter reads.
-        sample_s = np.asarray((np.arange(stimulus.voltage_v.size) + 0.999) * dwell_s)
-    made = simulate(
-        connected(card, response.connection),
-        stimulus,
-        seed=seed,
-        trial=trial,
-        noise=noise,
-        interval_s=trace.interval_s,
-        start_s=trace.start_s,
-        sample_s=sample_s,
-        loading=loading,
-    ).trace
+        stimulus = replace(stimulus, dwell_s=stimulus.dwell_s or ASSUMED_DWELL_S)
+        if stimulus.terminal == "input":
+            stimulus = replace(stimulus, voltage_v=np.abs(stimulus.voltage_v))
+        made = simulate_sweep(
+            card, stimulus, response.connection, seed=seed, trial=trial, noise=noise
+        )
+    else:
+        made = simulate(
+            connected(card, response.connection),
+            stimulus,
+            seed=seed,
+            trial=trial,
+            noise=noise,
+            interval_s=trace.interval_s,
+            start_s=trace.start_s,
+            sample_s=trace.uneven_time_s,
+            loading=loading,
+        ).trace
     channels = dict(made.channels)
     if "memristor" in trace.channels:
         channels["memristor"] = _cut(channels["memristor"], trace.channel("memristor"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labbench.bench import open_bench, read_bench
+from labbench.bench import Limits, open_bench, read_bench
 from labbench.errors import BenchError, LinkError
 
 
@@ -90,3 +90,19 @@ def test_a_missing_interface_library_is_one_clear_error(bench_file):
     bench_file.write_text(text, "utf-8")
     with pytest.raises(LinkError, match="supply"):
         open_bench(bench_file)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected_a"),
+    [
+        ({}, {"input": 1e-3, "gate": 1e-3, "supply": 2e-3}),
+        ({"compliance_a": 1e-6}, {"input": 1e-6, "gate": 1e-6, "supply": 2e-3}),
+        (
+            {"compliance_a": {"input": 1e-6, "supply": 1e-5}},
+            {"input": 1e-6, "gate": 1e-3, "supply": 1e-5},
+        ),
+    ],
+)
+def test_a_compliance_for_each_terminal(given, expected_a):
+    limits = Limits(supply_compliance_a=2e-3, **given)
+    assert {name: limits.compliance_of(name) for name in expected_a} == expected_a

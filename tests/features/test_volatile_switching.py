@@ -96,3 +96,21 @@ def test_nan_is_refused():
     channels = {**response.trace.channels, "memristor": Channel(broken, "current", "A")}
     with pytest.raises(FeatureError, match="NaN"):
         volatile_switching([Response(response.stimulus, Trace(channels))])
+
+
+def test_a_source_in_its_limit_sags_and_the_level_stands_for_its_voltage():
+    level_v = np.r_[np.linspace(0, 1, 11), np.linspace(0.9, 0, 10)]
+    is_on = np.zeros(21, bool)
+    is_on[6:18] = True
+    voltage_v = np.where(is_on, 0.15, level_v)
+    current_a = np.where(is_on, 1e-6, level_v / 1e12)
+    # One reading met the limit for a part of its time: less current, less sag, not censored.
+    voltage_v[17], current_a[17] = 0.2, 5e-7
+    channels = {
+        "input": Channel(voltage_v, "voltage", "V"),
+        "memristor": Channel(current_a, "current", "A", rail_low=-1e-6, rail_high=1e-6),
+    }
+    found = volatile_switching([Response(Sweep(level_v, 0.01, 1e-6), Trace(channels))])
+    by_name = {feature.label: feature for feature in found}
+    assert by_name["threshold_voltage at current_a=1e-08"].value == pytest.approx(0.6)
+    assert by_name["hold_voltage at current_a=1e-09"].value == pytest.approx(0.2)

@@ -139,11 +139,13 @@ def test_what_became_of_a_limit_is_kept(meter: Keithley2400) -> None:
 @pytest.mark.parametrize("transfer", ["binary", "ascii"])
 def test_a_sweep_goes_through_the_buffer(meter: Keithley2400, transfer: str) -> None:
     levels = np.linspace(-1.0, 2.0, 120)
-    found = meter.sweep(levels, 1.5e-6, transfer=transfer)
+    found = meter.sweep(levels, 1.5e-6, 0.13, transfer=transfer)
     assert found.voltage_v[levels < 1.4] == pytest.approx(levels[levels < 1.4], abs=1e-3)
     assert found.current_a == pytest.approx(np.minimum(levels, 1.5) * 1e-6, abs=3e-9)
     assert np.array_equal(found.in_compliance, levels > 1.5)
-    assert np.all(np.diff(found.time_s) > 0.12)
+    assert np.diff(found.time_s) == pytest.approx(0.13, rel=0.2)
+    assert found.check == meter.compliance
+    assert meter.driver.current_nplc == 1.0
     assert not meter.is_output_on
     assert meter.compliance is not None
     assert meter.compliance.in_compliance
@@ -152,16 +154,15 @@ def test_a_sweep_goes_through_the_buffer(meter: Keithley2400, transfer: str) -> 
 
 
 def test_the_whole_buffer(meter: Keithley2400) -> None:
-    meter.driver.current_nplc = 0.01
-    found = meter.sweep(np.zeros(2500), 1e-6)
+    found = meter.sweep(np.zeros(2500), 1e-6, 1e-3)
     assert found.time_s.shape == (2500,)
 
 
 def test_sweeps_that_cannot_be(meter: Keithley2400) -> None:
     for levels in (np.zeros(2501), np.zeros(0), [300.0], np.zeros((2, 2))):
         with pytest.raises(StimulusError):
-            meter.sweep(levels, 1e-6)
+            meter.sweep(levels, 1e-6, 1e-3)
     port(meter).add_fault(Fault(kind="trip", on="INIT"))
     with pytest.raises(InstrumentError, match=r"not filled its buffer of 2 readings"):
-        meter.sweep([0.1, 0.2], 1e-6)
+        meter.sweep([0.1, 0.2], 1e-6, 1e-3)
     assert not meter.is_output_on

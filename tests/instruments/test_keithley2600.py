@@ -267,6 +267,30 @@ def test_linear_and_list_sweeps(manager: pyvisa.ResourceManager) -> None:
         channel.sweep_list([])
 
 
+@pytest.mark.parametrize("dwell_s", [2e-4, 2e-2])
+def test_a_sweep_of_the_role(
+    manager: pyvisa.ResourceManager, bench: SimulatedBench, dwell_s: float
+) -> None:
+    smu = role(manager, 2)
+    levels = np.linspace(-1, 1, 41)
+    before = smu.smu.nplc, smu.smu.source_delay, smu.smu.autozero
+    found = smu.sweep(levels, 5.1e-7, dwell_s)
+    np.testing.assert_array_equal(found.level_v, levels)
+    np.testing.assert_allclose(
+        found.current_a, np.clip(levels / R_B_OHM, -5.1e-7, 5.1e-7), atol=2e-9
+    )
+    np.testing.assert_array_equal(found.in_compliance, np.abs(levels) > 0.51)
+    assert np.diff(found.time_s) == pytest.approx(dwell_s, rel=0.05)
+    assert found.check is not None
+    assert found.check.read_back == pytest.approx(5.1e-7)
+    assert found.check.in_compliance
+    assert not smu.is_output_on
+    assert (smu.smu.nplc, smu.smu.source_delay, smu.smu.autozero) == before
+    assert smu.smu.off_mode == "high impedance"
+    with pytest.raises(StimulusError, match="forces up to 200 V"):
+        smu.sweep([0.0, 300.0], 1e-6, dwell_s)
+
+
 def test_a_sweep_that_never_ends_is_told(manager: pyvisa.ResourceManager) -> None:
     smu = role(manager)
     smu.driver.write("smua.trigger.arm.stimulus = trigger.EVENT_ID smua.trigger.initiate()")

@@ -230,3 +230,19 @@ def test_long_stimuli_go_in_several_commands(source: Keithley4200APulse) -> None
 def test_channels_that_are_not_there(manager: pyvisa.ResourceManager, driver: Any) -> None:
     with pytest.raises(InstrumentError, match=r"1, 2.*, not 7"):
         driver(FRAME, visa_library=manager.visalib, channel=7)
+
+
+def test_a_sweep_goes_point_by_point(manager: pyvisa.ResourceManager) -> None:
+    meter = Keithley4200A(FRAME, visa_library=manager.visalib, clock=bench_of(manager).clock)
+    levels = np.linspace(0.0, 2.0, 11)
+    found = meter.sweep(levels, 1.1e-4, 0.2)
+    expected_a = np.minimum(levels / 1e4, 1.1e-4)
+    np.testing.assert_allclose(found.current_a, expected_a, rtol=0.02, atol=1e-7)
+    np.testing.assert_array_equal(found.in_compliance, levels > 1.1)
+    # The readings come after the dwell.
+    assert np.diff(found.time_s) == pytest.approx(0.24, rel=0.05)
+    assert found.check is not None
+    assert found.check.in_compliance
+    assert not meter.is_output_on
+    with pytest.raises(StimulusError, match="at least one level"):
+        meter.sweep([], 1e-4, 0.1)

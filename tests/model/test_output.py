@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from labbench.features.transistor_law import THERMAL_VOLTAGE_V
 from labbench.model import Loading, ModelCard, read_card
-from labbench.model.output import THERMAL_VOLTAGE_V, low_pass, output_voltage
+from labbench.model.output import low_pass, output_voltage
 
 B1 = read_card("b1")
 

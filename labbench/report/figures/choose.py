@@ -200,7 +200,7 @@ def _curves(measured: Responses, simulated: Responses) -> Iterator[PageFigure]:
 
 
 def _sweeps(every: Responses) -> Iterator[PageFigure]:
-    both = {kind: [r for r in rs if isinstance(r.stimulus, Sweep)] for kind, rs in every.items()}
+    both = {kind: [r for r in rs if _is_memristor_sweep(r)] for kind, rs in every.items()}
     if both["measured"]:
         shown = (
             f", {MOST_CYCLES} at most of each drawn" if len(both["measured"]) > MOST_CYCLES else ""
@@ -243,6 +243,10 @@ def _width(responses: Sequence[Response], n_pulses: int = 1) -> str:
 def _once(responses: Responses) -> list[Response]:
     """Return all responses; one that serves several properties once."""
     return list({id(r): r for several in responses.values() for r in several}.values())
+
+
+def _is_memristor_sweep(response: Response) -> bool:
+    return isinstance(response.stimulus, Sweep) and response.stimulus.terminal == "input"
 
 
 def _is_neuron(response: Response) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from types import MappingProxyType
 
+from labbench.features.transistor_law import THERMAL_VOLTAGE_V
 from labbench.model.card import ModelCard
 from labbench.model.closed_forms import threshold_voltage_v
 from labbench.model.constants import node_capacitance_f
-from labbench.model.output import THERMAL_VOLTAGE_V
 from labbench.report.netlist.contents import (
     BLEND,
     LIMITER_SHARE,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import inf, isfinite
 
+from labbench.features.transistor_law import THERMAL_VOLTAGE_V
 from labbench.model.card import PARAMETERS, ModelCard
-from labbench.model.output import THERMAL_VOLTAGE_V
 from labbench.report.netlist.contents import (
     BLEND,
     NEURON_NAMES,
