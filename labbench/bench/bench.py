@@ -225,7 +225,7 @@ class Bench:
         check_sweep(sweep, limits)
         self._is_touched = True
         if wiring.has_gate:
-            self._routes.bring(replace(connection, gate="open"))
+            self._routes.bring(replace(connection, gate="open"), self._quiet)
         meters = {name: self.instruments[ROLES[name]] for name in terminals}
         played = play_sweep(sweep, meters, limits, self.clock)
         self.sweep_checks.update({ROLES[name]: each for name, each in played.checks.items()})
