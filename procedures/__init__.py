@@ -5,12 +5,22 @@ from types import MappingProxyType
 
 from labbench.errors import SettingError
 from procedures.base import NeuronProcedure, configure, settings_of
+from procedures.cascaded_propagation import CascadedPropagation
+from procedures.energy_per_spike import EnergyPerSpike
 from procedures.refractory_period import RefractoryPeriod
 from procedures.threshold_firing import ThresholdFiring
 
 # By their stable names, which the store keeps.
 PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
-    {procedure.name: procedure for procedure in (ThresholdFiring, RefractoryPeriod)}
+    {
+        procedure.name: procedure
+        for procedure in (
+            ThresholdFiring,
+            RefractoryPeriod,
+            CascadedPropagation,
+            EnergyPerSpike,
+        )
+    }
 )
 
 

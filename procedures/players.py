@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from labbench.connection import OPEN, Connection
 from labbench.features import Response
-from labbench.model import Loading, ModelCard, simulate
+from labbench.model import Loading, ModelCard
+from labbench.model.answer import answer
 from labbench.model.connected import connected
 from labbench.stimulus import Stimulus
 
@@ -46,7 +47,7 @@ class ModelPlayer:
 
     def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
         """Simulate one stimulus."""
-        simulation = simulate(
+        trace = answer(
             connected(self.card, connection),
             stimulus,
             seed=self.seed,
@@ -56,7 +57,7 @@ class ModelPlayer:
             loading=self.loading,
         )
         self._trial += 1
-        return Response(stimulus, simulation.trace, self._seen(connection))
+        return Response(stimulus, trace, self._seen(connection))
 
     def _seen(self, connection: Connection) -> Connection:
         """Return the connection with what the card says about the output."""

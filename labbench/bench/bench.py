@@ -43,6 +43,7 @@ class Bench:
     def __post_init__(self) -> None:
         self._routes = Routes(self.description.wiring, self.instruments.get("switch"))
         self._has_supply = False
+        self._fed_v: float | None = None
 
     def __enter__(self) -> Bench:
         return self
@@ -133,6 +134,7 @@ class Bench:
             return
         supply = self.supply
         check = supply.source_voltage(wiring.supply_v, wiring.supply_compliance_a)
+        self._fed_v = wiring.supply_v
         reading = supply.measure()
         self.compliance = replace(check, in_compliance=reading.in_compliance)
         if reading.in_compliance:
@@ -155,6 +157,10 @@ class Bench:
 
     def reaches(self, connection: Connection) -> bool:
         """Whether a device can be brought into this connection."""
+        asked_v = connection.supply_v
+        if asked_v is not None and asked_v != self.description.wiring.supply_v:
+            if "supply" not in self.instruments or asked_v > self.description.limits.supply_v:
+                return False
         return self._routes.reaches(connection)
 
     def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
@@ -170,6 +176,7 @@ class Bench:
         check_limits(stimulus, self.description.limits)
         self._is_touched = True
         self._routes.bring(connection)
+        self._feed(connection)
         recording = self.description.recording
         source, digitizer = self.pulse_source, self.digitizer
         emitted = source.load(stimulus)
@@ -186,10 +193,24 @@ class Bench:
         self.clock.sleep(stimulus.rest_s)
         return Response(emitted, self._named(record), self._known(connection))
 
+    def _feed(self, connection: Connection) -> None:
+        """Set the supply that a connection asks for, or the usual one again."""
+        wiring = self.description.wiring
+        asked_v = wiring.supply_v if connection.supply_v is None else connection.supply_v
+        if asked_v == (wiring.supply_v if self._fed_v is None else self._fed_v):
+            return
+        if self._fed_v is None or not self.reaches(connection):
+            raise BenchError(
+                f"A supply of {asked_v:g} V is not to be had here: limits.supply_v allows "
+                f"{self.description.limits.supply_v:g} V, and the supply must be on."
+            )
+        self.supply.source_voltage(asked_v, wiring.supply_compliance_a)
+        self._fed_v = asked_v
+
     def _ranges(self, stimulus: Stimulus, connection: Connection) -> dict[int, tuple[float, float]]:
         """Return the digitizer's channels that see something, with full scale and middle in V."""
         wiring = self.description.wiring
-        supply_v = wiring.supply_v
+        supply_v = connection.supply_v or wiring.supply_v
         # A fifth more than the signal at each end, so that noise stays off the rails.
         ranges = {"input": (1.4 * _span(stimulus), _middle(stimulus))}
         if connection.gate == "grounded":
@@ -225,7 +246,7 @@ class Bench:
         return replace(
             connection,
             load_resistance_ohm=wiring.load_resistance_ohm,
-            supply_v=wiring.supply_v,
+            supply_v=self._fed_v,
         )
 
     def safe(self) -> None:
@@ -248,6 +269,7 @@ class Bench:
         """
         faults, stop = [], None
         self._routes.forget()
+        self._fed_v = None
         for role, (entry, instrument) in self.roles().items():
             for _ in range(2):
                 try:

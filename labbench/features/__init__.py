@@ -6,6 +6,10 @@ Every function here reads measured and simulated responses alike.
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from labbench.features.cascaded_propagation import VERSION as CASCADED_PROPAGATION_VERSION
+from labbench.features.cascaded_propagation import cascaded_propagation
+from labbench.features.energy_per_spike import VERSION as ENERGY_PER_SPIKE_VERSION
+from labbench.features.energy_per_spike import energy_per_spike
 from labbench.features.feature import Feature, Outcome, Response
 from labbench.features.pulse_switching import VERSION as PULSE_SWITCHING_VERSION
 from labbench.features.pulse_switching import pulse_switching
@@ -32,6 +36,8 @@ PROPERTIES: Mapping[str, tuple[Extractor, str]] = MappingProxyType(
         "volatile_switching": (volatile_switching, VOLATILE_SWITCHING_VERSION),
         "pulse_switching": (pulse_switching, PULSE_SWITCHING_VERSION),
         "relaxation": (relaxation, RELAXATION_VERSION),
+        "cascaded_propagation": (cascaded_propagation, CASCADED_PROPAGATION_VERSION),
+        "energy_per_spike": (energy_per_spike, ENERGY_PER_SPIKE_VERSION),
     }
 )
 
@@ -42,6 +48,8 @@ __all__ = [
     "Outcome",
     "PulseReading",
     "Response",
+    "cascaded_propagation",
+    "energy_per_spike",
     "pulse_switching",
     "read_pulses",
     "refractory_period",

@@ -13,6 +13,7 @@ output of the one before.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 
@@ -58,6 +59,8 @@ def simulate_chain(
     trial: int = 0,
     noise: str = "random",
     sample_s: FloatArray | None = None,
+    start_s: float = 0.0,
+    loading: Loading | None = None,
     rtol: float = 1e-6,
 ) -> tuple[Solution, ...]:
     """Play a stimulus to the first neuron of a chain at rest, and return what each one does.
@@ -73,6 +76,10 @@ def simulate_chain(
     noise : {"random", "mean", "off"}
     sample_s : (n,) float64 array, optional
         Ascending sample times; ten thousand intervals from zero to the end by default.
+    start_s : float
+        Until when the neurons rest, not after the first sample.
+    loading : Loading, optional
+        The probe on each output.
     rtol : float
 
     Returns
@@ -91,17 +98,19 @@ def simulate_chain(
     if sample_s is None:
         sample_s = np.linspace(0.0, stimulus.duration_s, 10_001)
     corner_s, level = closed(*stimulus.breakpoints())
+    probe = loading or Loading()
+    inner = replace(probe, resistance_ohm=_parallel(probe, card["interstage_input_ohm"]))
     solutions: list[Solution] = []
     for place, one in enumerate(cards):
         is_last = place == len(cards) - 1
         solution = advance(
             one,
-            resting(one, seed, device + place, trial),
+            resting(one, seed, device + place, trial, start_s=start_s),
             corner_s,
             level,
             sample_s,
             noise=noise,
-            loading=Loading() if is_last else Loading(card["interstage_input_ohm"]),
+            loading=probe if is_last else inner,
             rtol=rtol,
             is_dense=True,
         )
@@ -111,6 +120,13 @@ def simulate_chain(
         if not is_last:
             corner_s, level = drive_of_next(card, solution)
     return tuple(solutions)
+
+
+def _parallel(probe: Loading, stage_ohm: float) -> float:
+    """Return what probe and stage are together; exactly the one where there is no other."""
+    if not isfinite(max(probe.resistance_ohm, stage_ohm)):
+        return min(probe.resistance_ohm, stage_ohm)
+    return 1.0 / (1.0 / probe.resistance_ohm + 1.0 / stage_ohm)
 
 
 def drive_of_next(card: ModelCard, solution: Solution) -> tuple[FloatArray, FloatArray]:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labbench.features import Response
+from labbench.model.answer import answer
 from labbench.model.card import ModelCard
 from labbench.model.connected import connected
 from labbench.model.output import Loading
-from labbench.model.simulation import simulate
 from labbench.stimulus import Sweep
 from labbench.trace import Channel, Trace
 
@@ -51,7 +51,7 @@ def replay_response(
         stimulus = replace(stimulus, voltage_v=np.abs(stimulus.voltage_v), dwell_s=dwell_s)
         # The end of each dwell, when a source meter reads.
         sample_s = np.asarray((np.arange(stimulus.voltage_v.size) + 0.999) * dwell_s)
-    made = simulate(
+    made = answer(
         connected(card, response.connection),
         stimulus,
         seed=seed,
@@ -61,7 +61,7 @@ def replay_response(
         start_s=trace.start_s,
         sample_s=sample_s,
         loading=loading,
-    ).trace
+    )
     channels = dict(made.channels)
     if "memristor" in trace.channels:
         channels["memristor"] = _cut(channels["memristor"], trace.channel("memristor"))
