@@ -157,11 +157,10 @@ class Bench:
 
     def reaches(self, connection: Connection) -> bool:
         """Whether a device can be brought into this connection."""
-        asked_v = connection.supply_v
-        if asked_v is not None and asked_v != self.description.wiring.supply_v:
-            if "supply" not in self.instruments or asked_v > self.description.limits.supply_v:
-                return False
-        return self._routes.reaches(connection)
+        usual_v, most_v = self.description.wiring.supply_v, self.description.limits.supply_v
+        asked_v = usual_v if connection.supply_v is None else connection.supply_v
+        is_fed = asked_v == usual_v or ("supply" in self.instruments and 0.0 <= asked_v <= most_v)
+        return is_fed and self._routes.reaches(connection)
 
     def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
         """Connect the device, apply a stimulus, record the response, and rest.
