@@ -1,6 +1,6 @@
 """Cascaded propagation: long pulses on the first of two neurons, at several supplies.
 
-A short climb finds the first neuron's threshold; near it, it spikes again and again. What drives
+A short climb finds the first neuron's threshold; above it, it spikes again and again. What drives
 the second neuron is a gain times the drain swing of the first. The gain is soldered, so the supply
 is lowered (or raised, where fewer than half of the spikes go on) until half of them go on.
 """
@@ -37,15 +37,15 @@ class CascadedPropagation(NeuronProcedure):
 
     width_s = FloatParameter("Pulse width", units="s", default=20e-3, minimum=1e-6, maximum=1.0)
     overdrive = FloatParameter(
-        "Amplitude over the threshold", units="1", default=1.0, minimum=0.5, maximum=3.0
+        "Amplitude over the threshold", units="1", default=1.25, minimum=0.5, maximum=3.0
     )
     start_v = FloatParameter("First amplitude", units="V", default=0.2, minimum=0.01, maximum=10)
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    repeats = IntegerParameter("Pulses at the usual supply", default=12, minimum=1, maximum=10_000)
+    repeats = IntegerParameter("Pulses at the usual supply", default=8, minimum=1, maximum=10_000)
     repeats_margin = IntegerParameter(
-        "Pulses at each other supply", default=6, minimum=1, maximum=10_000
+        "Pulses at each other supply", default=4, minimum=1, maximum=10_000
     )
     supply_step = FloatParameter(
         "Step of the supply", units="1", default=0.08, minimum=0.005, maximum=0.5

@@ -1,4 +1,4 @@
-"""Energy per spike: long pulses near the threshold, under which the neuron spikes repeatedly."""
+"""Energy per spike: long pulses above the threshold, under which the neuron spikes repeatedly."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class EnergyPerSpike(NeuronProcedure):
 
     width_s = FloatParameter("Pulse width", units="s", default=20e-3, minimum=1e-6, maximum=1.0)
     overdrive = FloatParameter(
-        "Amplitude over the threshold", units="1", default=1.0, minimum=0.5, maximum=3.0
+        "Amplitude over the threshold", units="1", default=1.1, minimum=0.5, maximum=3.0
     )
     start_v = FloatParameter("First amplitude", units="V", default=0.2, minimum=0.01, maximum=10)
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    repeats = IntegerParameter("Pulses", default=10, minimum=1, maximum=10_000)
+    repeats = IntegerParameter("Pulses", default=8, minimum=1, maximum=10_000)
     record_s = FloatParameter(
         "Record after the pulse", units="s", default=5e-3, minimum=0, maximum=10
     )

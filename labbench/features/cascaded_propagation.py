@@ -53,14 +53,14 @@ class _Answers:
     swing_v, area_v_s : float
         From the resting drain to where it falls to, and between the drain and its rest, of one
         spike; NaN without spikes.
-    is_latched : bool
-        Whether the second drain had been low for a whole window when the record ended.
+    is_latched : (bool, bool)
+        Whether the drain of each neuron had been low for a whole window when the record ended.
     """
 
     delay_s: NDArray[np.float64]
     swing_v: float
     area_v_s: float
-    is_latched: bool
+    is_latched: tuple[bool, bool]
 
 
 def cascaded_propagation(responses: Sequence[Response]) -> list[Feature]:
@@ -77,10 +77,10 @@ def cascaded_propagation(responses: Sequence[Response]) -> list[Feature]:
     list of Feature
         At each amplitude, width and supply with enough spikes: ``transfer_probability``,
         ``transfer_delay`` (s) with ``_sd``, ``drain_swing`` (V). Once:
-        ``second_latched`` (share of records), and ``gain_margin``, the strength of the
-        usual pulses over that at which half of them are answered; "censored" where all levels lie on one side: an
-        upper bound where fewer than half are answered everywhere, else a lower one. One feature
-        "out of reach" where the traces have no second output.
+        ``first_latched`` and ``second_latched`` (shares of the records), and ``gain_margin``, the
+        strength of the usual pulses over that at which half of them are answered; "censored" where
+        all levels lie on one side: an upper bound where fewer than half are answered everywhere,
+        else a lower one. One feature "out of reach" where the traces have no second output.
     """
     trains = [
         r for r in responses if isinstance(r.stimulus, PulseTrain) and len(r.stimulus.pulses) == 1
@@ -105,8 +105,9 @@ def cascaded_propagation(responses: Sequence[Response]) -> list[Feature]:
             at["supply_v"] = supply_v
         features += _at_one_level(records, at, resolution_s)
     records = [record for each in groups.values() for record in each]
-    n_latched = sum(record.is_latched for record in records)
-    features.append(fraction("second_latched", n_latched, len(records), {}))
+    for which, place in (("first_latched", 0), ("second_latched", 1)):
+        n_latched = sum(record.is_latched[place] for record in records)
+        features.append(fraction(which, n_latched, len(records), {}))
     return [*features, _gain_margin(groups, _condition(seen[0])[-1])]
 
 
@@ -138,9 +139,13 @@ def _answers(response: Response) -> _Answers:
     # Not the lowest sample, which is mostly noise.
     swing_v = first.resting_v - float(np.quantile(low_v, 0.05)) if low_v.size else nan
     area_v_s = float(np.trapezoid(first.resting_v - output_v, time_s)) / max(len(first), 1)
-    at_end_v = trace.values("output2")[time_s >= time_s[-1] - WINDOW_S]
-    is_latched = bool((at_end_v < FIRE_FRACTION * second.resting_v).all())
-    return _Answers(delay_s, swing_v, area_v_s if len(first) else nan, is_latched)
+    at_end = time_s >= time_s[-1] - WINDOW_S
+    first_latched, second_latched = (
+        bool((trace.values(channel)[at_end] < FIRE_FRACTION * spikes.resting_v).all())
+        for channel, spikes in (("output", first), ("output2", second))
+    )
+    area_v_s = area_v_s if len(first) else nan
+    return _Answers(delay_s, swing_v, area_v_s, (first_latched, second_latched))
 
 
 def _count(records: Sequence[_Answers]) -> int:

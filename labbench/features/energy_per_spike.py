@@ -89,9 +89,7 @@ def energy_per_spike(responses: Sequence[Response]) -> list[Feature]:
         ``latched_power`` (W). One feature "out of reach" where the output, the load resistor or
         the supply is not known.
     """
-    trains = [
-        r for r in responses if isinstance(r.stimulus, PulseTrain) and len(r.stimulus.pulses) == 1
-    ]
+    trains = [response for response in responses if is_single(response)]
     seen = [r for r in trains if is_measurable(r)]
     if not seen:
         outcome = Outcome.OUT_OF_REACH if trains else Outcome.TOO_FEW
@@ -109,6 +107,11 @@ def energy_per_spike(responses: Sequence[Response]) -> list[Feature]:
     kinds = {window.kind for account in accounts for window in account.windows}
     outcome = Outcome.TOO_FEW if kinds & {"spike", "cut"} else Outcome.DID_NOT_FIRE
     return [Feature(BRANCH[0], nan, "J", n=0, outcome=outcome)]
+
+
+def is_single(response: Response) -> bool:
+    """Whether the stimulus is a single pulse."""
+    return isinstance(response.stimulus, PulseTrain) and len(response.stimulus.pulses) == 1
 
 
 def is_measurable(response: Response) -> bool:
@@ -208,7 +211,7 @@ def _of_condition(
             features.append(Feature(name, nan, "J", n=n, outcome=Outcome.LATCHED, at=at))
             continue
         mean_s = sum(length_s for _, length_s in spikes) / n
-        value, error = _ratio([(e[:, column].sum(), len(e)) for e, _ in spikes])
+        value, error = of_records([(e[:, column].sum(), len(e)) for e, _ in spikes])
         # An error of the drain voltage moves load and transistor by no more than the supply.
         error = hypot(error, offset_w * mean_s)
         features.append(Feature(name, value, "J", error, n, at=at))
@@ -232,11 +235,11 @@ def _power(
     used = [(energy_j[:, 0].sum(), length_s) for energy_j, length_s in stretches if length_s > 0]
     if not used:
         return []
-    value, error = _ratio(used)
+    value, error = of_records(used)
     return [Feature(name, value, "W", hypot(error, offset_w), len(used), at=at)]
 
 
-def _ratio(records: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def of_records(records: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return sum of the first over sum of the second, and its stderr between whole records.
 
     Spikes of one record share its course; records are independent (ratio estimate: Cochran,

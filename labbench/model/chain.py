@@ -12,6 +12,7 @@ output of the one before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 
@@ -48,6 +49,29 @@ def stage_cards(card: ModelCard) -> tuple[ModelCard, ...]:
     following = first.with_values({"source_resistance_ohm": card["interstage_output_ohm"]})
     stages = (first, *[following] * (int(card["stages"]) - 1))
     return tuple(replace(one, name=f"{card.name}, {i + 1}") for i, one in enumerate(stages))
+
+
+def in_a_row(card: ModelCard, stage: Mapping[str, float]) -> ModelCard:
+    """Return the chain of neurons like one, such as a fitted one.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Of a neuron.
+    stage : mapping of str to float
+        Values of the section "chain": ``{"interstage_gain": 2.5}``.
+
+    Raises
+    ------
+    CardError
+        If the card is not one of a neuron, or a value is unknown.
+    """
+    if card.circuit != "neuron":
+        raise CardError(f"Card {card.name!r} is a {card.circuit}: neurons stand in a row.")
+    # What was fitted is of the neuron; a chain has no doubt of its own here.
+    return replace(
+        card, circuit="chain", values={**card.values, **stage}, name=f"{card.name}-chain"
+    )
 
 
 def simulate_chain(
