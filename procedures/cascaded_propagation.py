@@ -2,7 +2,9 @@
 
 A short climb finds the first neuron's threshold; above it, it spikes again and again. What drives
 the second neuron is a gain times the drain swing of the first. The gain is soldered, so the supply
-is lowered (or raised, where fewer than half of the spikes go on) until half of them go on.
+is lowered (or raised, where fewer than half of the spikes go on) until half of them go on. Not far
+above the threshold: a second neuron that is driven too hard does not come back between spikes, and
+misses them too.
 """
 
 from __future__ import annotations
@@ -37,15 +39,15 @@ class CascadedPropagation(NeuronProcedure):
 
     width_s = FloatParameter("Pulse width", units="s", default=20e-3, minimum=1e-6, maximum=1.0)
     overdrive = FloatParameter(
-        "Amplitude over the threshold", units="1", default=1.25, minimum=0.5, maximum=3.0
+        "Amplitude over the threshold", units="1", default=1.15, minimum=0.5, maximum=3.0
     )
     start_v = FloatParameter("First amplitude", units="V", default=0.2, minimum=0.01, maximum=10)
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    repeats = IntegerParameter("Pulses at the usual supply", default=8, minimum=1, maximum=10_000)
+    repeats = IntegerParameter("Pulses at the usual supply", default=10, minimum=1, maximum=10_000)
     repeats_margin = IntegerParameter(
-        "Pulses at each other supply", default=4, minimum=1, maximum=10_000
+        "Pulses at each other supply", default=5, minimum=1, maximum=10_000
     )
     supply_step = FloatParameter(
         "Step of the supply", units="1", default=0.08, minimum=0.005, maximum=0.5

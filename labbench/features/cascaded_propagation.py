@@ -79,8 +79,9 @@ def cascaded_propagation(responses: Sequence[Response]) -> list[Feature]:
         ``transfer_delay`` (s) with ``_sd``, ``drain_swing`` (V). Once:
         ``first_latched`` and ``second_latched`` (shares of the records), and ``gain_margin``, the
         strength of the usual pulses over that at which half of them are answered; "censored" where
-        all levels lie on one side: an upper bound where fewer than half are answered everywhere,
-        else a lower one. One feature "out of reach" where the traces have no second output.
+        all levels lie on one side: an upper bound where fewer than half are answered everywhere
+        ("not identifiable" if it helps no more to raise the supply: the second neuron may be driven
+        too hard), else a lower one. One feature "out of reach" without a second output.
     """
     trains = [
         r for r in responses if isinstance(r.stimulus, PulseTrain) and len(r.stimulus.pulses) == 1
@@ -186,17 +187,21 @@ def _gain_margin(groups: dict[_Condition, list[_Answers]], usual_v: float) -> Fe
     passed = {
         v: np.isfinite(np.concatenate([r.delay_s for r in each])) for v, each in levels.items()
     }
-    below = [v for v in levels if passed[v].mean() < 0.5]
-    above = [v for v in levels if passed[v].mean() >= 0.5]
-    if not below or not above:
-        n = sum(each.size for each in passed.values())
-        end_v = max(below) if below else min(above)
+    share = {v: float(each.mean()) for v, each in passed.items()}
+    passing = [v for v in levels if share[v] >= 0.5]
+    failing = [v for v in levels if share[v] < 0.5 and v < min(passing, default=np.inf)]
+    n = sum(each.size for each in passed.values())
+    if not passing and share[max(levels)] <= share[min(levels)]:
+        # More drive helps no more: too little and too much look alike.
+        return Feature(name, nan, "1", n=n, outcome=Outcome.NOT_IDENTIFIABLE)
+    if not failing or not passing:
+        end_v = max(failing) if failing else min(passing)
         ratios = (swing_v[usual_v] / swing_v[end_v], area_v_s[usual_v] / area_v_s[end_v])
-        bound = max(ratios) if below else min(ratios)
+        bound = max(ratios) if failing else min(ratios)
         return Feature(name, bound, "1", n=n, outcome=Outcome.CENSORED)
-    half_v = 0.5 * (swing_v[max(below)] + swing_v[min(above)])
+    half_v = 0.5 * (swing_v[max(failing)] + swing_v[min(passing)])
     near = {v for v in levels if abs(swing_v[v] - half_v) <= NEAR * half_v}
-    near |= {max(below), min(above)}
+    near |= {max(failing), min(passing)}
     x = np.concatenate([np.full(passed[v].size, swing_v[v]) for v in near])
     fit = logistic_fit(x, np.concatenate([passed[v] for v in near]))
     if fit is None:

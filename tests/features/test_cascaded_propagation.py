@@ -96,12 +96,25 @@ def test_longer_pulses_at_a_lower_supply_make_the_margin_less_certain():
     assert other.stderr > one.stderr
 
 
-@pytest.mark.parametrize(("share", "is_bound"), [(1.0, "lower"), (0.2, "upper")])
-def test_levels_on_one_side_leave_a_bound(share, is_bound):
-    margin = by_name(series({0.5: share, 0.46: share, 0.6: share}))["gain_margin"]
-    assert margin.outcome is Outcome.CENSORED
-    expected = 0.5 / 0.46 if is_bound == "lower" else 0.5 / 0.6
-    assert margin.value == pytest.approx(expected, rel=1e-2)
+def test_levels_on_one_side_leave_a_bound():
+    lower = by_name(series({0.5: 1.0, 0.46: 0.8}))["gain_margin"]
+    assert lower.outcome is Outcome.CENSORED
+    assert lower.value == pytest.approx(0.5 / 0.46, rel=1e-2)
+    upper = by_name(series({0.5: 0.1, 0.6: 0.3}))["gain_margin"]
+    assert upper.outcome is Outcome.CENSORED
+    assert upper.value == pytest.approx(0.5 / 0.6, rel=1e-2)
+
+
+@pytest.mark.parametrize("shares", [{0.5: 0.4}, {0.5: 0.4, 0.55: 0.2, 0.6: 0.1}])
+def test_a_second_neuron_that_may_be_driven_too_hard_has_no_margin(shares):
+    margin = by_name(series(shares))["gain_margin"]
+    assert (margin.outcome, margin.n) == (Outcome.NOT_IDENTIFIABLE, 20 * len(shares))
+
+
+def test_a_second_neuron_that_misses_strong_spikes_has_its_margin_below():
+    shares = {0.5: 0.4, 0.48: 0.9, 0.46: 1.0, 0.44: 0.6, 0.42: 0.2, 0.4: 0.0}
+    margin = by_name(series(shares))["gain_margin"]
+    assert margin.value == pytest.approx(0.5 / 0.435, rel=0.02)
 
 
 def test_an_unknown_supply_leaves_no_margin():
