@@ -73,6 +73,10 @@ def test_measured_and_inferred_are_one_split_on_the_scorecard(responses, inferre
     for name in ("supply_energy", "load_energy", "transistor_energy"):
         assert compared[name].verdict == "agrees"
         assert compared[name].simulated.n > 3 * compared[name].measured.n
+    assert (compared["latched_time"].measured.value, compared["latched_time"].verdict) == (
+        0.0,
+        "agrees",
+    )
     extra = inferred_rows("energy_per_spike", inferred)
     assert {row.verdict for row in extra} == {"inferred"}
     energy = energy_of(B1, energy_per_spike(responses), inferred)
