@@ -5,8 +5,10 @@ from types import MappingProxyType
 
 from labbench.errors import SettingError
 from procedures.base import NeuronProcedure, configure, settings_of
+from procedures.cascaded_propagation import CascadedPropagation
 from procedures.contact_check import ContactCheck
 from procedures.endurance import Endurance
+from procedures.energy_per_spike import EnergyPerSpike
 from procedures.forming import Forming
 from procedures.gate_discharge import GateDischarge
 from procedures.intrinsic_plasticity import IntrinsicPlasticity
@@ -36,6 +38,8 @@ PROCEDURES: Mapping[str, type[NeuronProcedure]] = MappingProxyType(
             GateDischarge,
             LeakyIntegration,
             IntrinsicPlasticity,
+            CascadedPropagation,
+            EnergyPerSpike,
             # What every lab runs first.
             ContactCheck,
             ResistorSweep,

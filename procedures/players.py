@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from labbench.connection import OPEN, Connection
 from labbench.features import Response
-from labbench.model import Loading, ModelCard, simulate
+from labbench.model import Loading, ModelCard
+from labbench.model.answer import answer
 from labbench.model.connected import connected
 from labbench.model.sweeping import simulate_sweep
 from labbench.stimulus import Stimulus, Sweep
@@ -49,7 +50,7 @@ class ModelPlayer:
         """Simulate one stimulus."""
         if isinstance(stimulus, Sweep):
             return self._sweep(stimulus, connection)
-        simulation = simulate(
+        trace = answer(
             connected(self.card, connection),
             stimulus,
             seed=self.seed,
@@ -59,7 +60,6 @@ class ModelPlayer:
             loading=self.loading,
         )
         self._trial += 1
-        trace = simulation.trace
         if connection.gate == "follower":
             trace = replace(trace, channels={**trace.channels, "gate": trace.channels["node"]})
         return Response(stimulus, trace, self._seen(connection))

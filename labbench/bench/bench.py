@@ -54,6 +54,7 @@ class Bench:
     def __post_init__(self) -> None:
         self._routes = Routes(self.description.wiring, self.instruments.get("switch"))
         self._has_supply = False
+        self._fed_v: float | None = None
 
     def __enter__(self) -> Bench:
         return self
@@ -150,6 +151,7 @@ class Bench:
             return
         supply = self.supply
         check = supply.source_voltage(wiring.supply_v, wiring.supply_compliance_a)
+        self._fed_v = wiring.supply_v
         reading = supply.measure()
         self.compliance = replace(check, in_compliance=reading.in_compliance)
         if reading.in_compliance:
@@ -172,7 +174,10 @@ class Bench:
 
     def reaches(self, connection: Connection) -> bool:
         """Whether a device can be brought into this connection."""
-        return self._routes.reaches(connection)
+        usual_v, most_v = self.description.wiring.supply_v, self.description.limits.supply_v
+        asked_v = usual_v if connection.supply_v is None else connection.supply_v
+        is_fed = asked_v == usual_v or ("supply" in self.instruments and 0.0 <= asked_v <= most_v)
+        return is_fed and self._routes.reaches(connection)
 
     def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
         """Connect the device, apply a stimulus, record the response, and rest.
@@ -189,6 +194,7 @@ class Bench:
         check_limits(stimulus, self.description.limits)
         self._is_touched = True
         self._routes.bring(connection, self._quiet)
+        self._feed(connection)
         recording = self.description.recording
         source, digitizer = self.pulse_source, self.digitizer
         emitted = source.load(stimulus)
@@ -232,10 +238,24 @@ class Bench:
         self.clock.sleep(sweep.rest_s)
         return Response(played.sweep, played.trace, seen_connection(sweep, connection, wiring))
 
+    def _feed(self, connection: Connection) -> None:
+        """Set the supply that a connection asks for, or the usual one again."""
+        wiring = self.description.wiring
+        asked_v = wiring.supply_v if connection.supply_v is None else connection.supply_v
+        if asked_v == (wiring.supply_v if self._fed_v is None else self._fed_v):
+            return
+        if self._fed_v is None or not self.reaches(connection):
+            raise BenchError(
+                f"A supply of {asked_v:g} V is not to be had here: limits.supply_v allows "
+                f"{self.description.limits.supply_v:g} V, and the supply must be on."
+            )
+        self.supply.source_voltage(asked_v, wiring.supply_compliance_a)
+        self._fed_v = asked_v
+
     def _ranges(self, stimulus: Stimulus, connection: Connection) -> dict[int, tuple[float, float]]:
         """Return the digitizer's channels that see something, with full scale and middle in V."""
         wiring = self.description.wiring
-        supply_v = wiring.supply_v
+        supply_v = connection.supply_v or wiring.supply_v
         # A fifth more than the signal at each end, so that noise stays off the rails.
         ranges = {"input": (1.4 * _span(stimulus), _middle(stimulus))}
         if connection.gate == "grounded":
@@ -274,7 +294,7 @@ class Bench:
         return replace(
             connection,
             load_resistance_ohm=wiring.load_resistance_ohm,
-            supply_v=wiring.supply_v,
+            supply_v=self._fed_v,
         )
 
     def safe(self) -> None:
@@ -298,6 +318,7 @@ class Bench:
         """
         faults, stop = [], None
         self._routes.forget()
+        self._fed_v = None
         for role, (entry, instrument) in self.roles().items():
             for _ in range(2):
                 try:

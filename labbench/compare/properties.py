@@ -144,6 +144,9 @@ def _difference_sigma(a: Feature, b: Feature | None) -> float:
 def _verdict(a: Feature, b: Feature | None, p: float) -> str:
     if b is not None and a.outcome is b.outcome is Outcome.CENSORED and a.value == b.value:
         return "agrees"
+    if b is not None and a.outcome is b.outcome is Outcome.OK and a.value == b.value == 0.0:
+        # Neither ever did it: no latched time, no latched neuron.
+        return "agrees"
     if b is None or not isfinite(p):
         return "cannot tell"
     if p < SIGNIFICANCE:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from sys import modules
 from types import MappingProxyType
 
+from labbench.features.cascaded_propagation import cascaded_propagation
 from labbench.features.contact import contact
 from labbench.features.endurance import endurance
+from labbench.features.energy_per_spike import energy_per_spike
 from labbench.features.feature import Feature, Outcome, Response
 from labbench.features.forming import forming
 from labbench.features.gate_discharge import gate_discharge
@@ -37,6 +39,8 @@ _EXTRACTORS: tuple[Extractor, ...] = (
     gate_discharge,
     leaky_integration,
     intrinsic_plasticity,
+    cascaded_propagation,
+    energy_per_spike,
     # What a fit needs.
     relaxation_levels,
     # Devices one by one, and what every lab runs first.
@@ -63,8 +67,10 @@ __all__ = [
     "Outcome",
     "PulseReading",
     "Response",
+    "cascaded_propagation",
     "contact",
     "endurance",
+    "energy_per_spike",
     "forming",
     "gate_discharge",
     "intrinsic_plasticity",

@@ -12,7 +12,9 @@ output of the one before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 
@@ -49,6 +51,29 @@ def stage_cards(card: ModelCard) -> tuple[ModelCard, ...]:
     return tuple(replace(one, name=f"{card.name}, {i + 1}") for i, one in enumerate(stages))
 
 
+def in_a_row(card: ModelCard, stage: Mapping[str, float]) -> ModelCard:
+    """Return the chain of neurons like one, such as a fitted one.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Of a neuron.
+    stage : mapping of str to float
+        Values of the section "chain": ``{"interstage_gain": 2.5}``.
+
+    Raises
+    ------
+    CardError
+        If the card is not one of a neuron, or a value is unknown.
+    """
+    if card.circuit != "neuron":
+        raise CardError(f"Card {card.name!r} is a {card.circuit}: neurons stand in a row.")
+    # What was fitted is of the neuron; a chain has no doubt of its own here.
+    return replace(
+        card, circuit="chain", values={**card.values, **stage}, name=f"{card.name}-chain"
+    )
+
+
 def simulate_chain(
     card: ModelCard,
     stimulus: Stimulus,
@@ -58,6 +83,8 @@ def simulate_chain(
     trial: int = 0,
     noise: str = "random",
     sample_s: FloatArray | None = None,
+    start_s: float = 0.0,
+    loading: Loading | None = None,
     rtol: float = 1e-6,
 ) -> tuple[Solution, ...]:
     """Play a stimulus to the first neuron of a chain at rest, and return what each one does.
@@ -73,6 +100,10 @@ def simulate_chain(
     noise : {"random", "mean", "off"}
     sample_s : (n,) float64 array, optional
         Ascending sample times; ten thousand intervals from zero to the end by default.
+    start_s : float
+        Until when the neurons rest, not after the first sample.
+    loading : Loading, optional
+        The probe on each output.
     rtol : float
 
     Returns
@@ -91,17 +122,19 @@ def simulate_chain(
     if sample_s is None:
         sample_s = np.linspace(0.0, stimulus.duration_s, 10_001)
     corner_s, level = closed(*stimulus.breakpoints())
+    probe = loading or Loading()
+    inner = replace(probe, resistance_ohm=_parallel(probe, card["interstage_input_ohm"]))
     solutions: list[Solution] = []
     for place, one in enumerate(cards):
         is_last = place == len(cards) - 1
         solution = advance(
             one,
-            resting(one, seed, device + place, trial),
+            resting(one, seed, device + place, trial, start_s=start_s),
             corner_s,
             level,
             sample_s,
             noise=noise,
-            loading=Loading() if is_last else Loading(card["interstage_input_ohm"]),
+            loading=probe if is_last else inner,
             rtol=rtol,
             is_dense=True,
         )
@@ -111,6 +144,13 @@ def simulate_chain(
         if not is_last:
             corner_s, level = drive_of_next(card, solution)
     return tuple(solutions)
+
+
+def _parallel(probe: Loading, stage_ohm: float) -> float:
+    """Return what probe and stage are together; exactly the one where there is no other."""
+    if not isfinite(max(probe.resistance_ohm, stage_ohm)):
+        return min(probe.resistance_ohm, stage_ohm)
+    return 1.0 / (1.0 / probe.resistance_ohm + 1.0 / stage_ohm)
 
 
 def drive_of_next(card: ModelCard, solution: Solution) -> tuple[FloatArray, FloatArray]:

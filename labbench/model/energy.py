@@ -22,6 +22,7 @@ from scipy.integrate import cumulative_trapezoid
 
 from labbench.errors import CardError, StimulusError
 from labbench.features import Outcome
+from labbench.features.spike_windows import cut_record
 from labbench.model.card import ModelCard
 from labbench.model.constants import LATCHED_AFTER
 from labbench.model.integration import advance, resting
@@ -154,13 +155,10 @@ def spike_energies(
 ) -> EnergyAccount:
     """Play a stimulus to a neuron at rest and account for the energy of each output spike.
 
-    A spike's window reaches from half-way since the spike before to half-way to the spike after.
-    The first and the last reach as far out as in. The first may begin with the record, where the
-    neuron is at rest; a last one that reaches beyond the end is cut, and kept apart. The window of
-    a lone spike is the whole record.
-
-    A gate that stays up for more than ten Rc Cg is latched: from its crossing until it comes back,
-    if ever, the time is latched and that crossing is no spike. What is left is idle.
+    The record is cut as `labbench.features.spike_windows.cut_record` says, which also cuts measured
+    records; windows that its end cuts are kept apart. A gate that stays up for more than ten Rc Cg
+    is latched: from its crossing until it comes back, if ever, the time is latched and that
+    crossing is no spike. What is left is idle.
 
     Parameters
     ----------
@@ -204,7 +202,7 @@ def spike_energies(
         return EnergyAccount(card, Outcome.NOT_CONVERGED, ())
     time_s, gate_v = course.sample(corner_s, samples)
     return_s = _returns_s(time_s, gate_v, course.spike_s)
-    cuts = _cut(course.spike_s, return_s, _held_s(card), stimulus.duration_s)
+    cuts = cut_record(course.spike_s, return_s, _held_s(card), stimulus.duration_s)
     borders = [course.state_at(at_s) for at_s in (0.0, *(cut.end_s for cut in cuts))]
     inputs = np.array([_input_book(card, state) for state in borders])
     outputs = _output_book(card, time_s, gate_v, borders, loading)
@@ -283,14 +281,6 @@ def _crowded_s(kinks_s: FloatArray, samples: int) -> FloatArray:
     return np.asarray(np.r_[kinks_s[0], times_s.ravel()])
 
 
-@dataclass(frozen=True)
-class _Cut:
-    kind: str
-    start_s: float
-    end_s: float
-    spike_s: float | None = None
-
-
 def _held_s(card: ModelCard) -> float:
     """Return how long the gate may stay up before it counts as latched."""
     return LATCHED_AFTER * card["gate_capacitance_f"] * card["control_resistance_ohm"]
@@ -305,36 +295,6 @@ def _returns_s(time_s: FloatArray, gate_v: FloatArray, spike_s: FloatArray) -> F
     down_s = np.r_[time_s[gate_v < REARM * SPIKE_GATE_V], time_s[-1]]
     after = np.searchsorted(down_s[:-1], spike_s, side="right")
     return np.asarray(np.minimum(down_s[after], np.r_[spike_s[1:], time_s[-1]]))
-
-
-def _cut(spike_s: FloatArray, return_s: FloatArray, held_s: float, end_s: float) -> list[_Cut]:
-    """Divide the record into windows of spikes, latched stretches and idle rest."""
-    if not spike_s.size:
-        return [_Cut("idle", 0.0, end_s)]
-    half_way_s = 0.5 * (spike_s[1:] + spike_s[:-1])
-    # As far out as in; a lone spike has no interval and takes it all.
-    reach_s = half_way_s[[0, -1]] - spike_s[[0, -1]] if spike_s.size > 1 else [-end_s, end_s]
-    starts_s = np.r_[spike_s[0] - abs(reach_s[0]), half_way_s]
-    ends_s = np.r_[half_way_s, spike_s[-1] + abs(reach_s[1])]
-    is_lone = spike_s.size == 1
-    cuts: list[_Cut] = []
-    now_s = 0.0
-    for at_s, back_s, start_s, stop_s in zip(
-        *(row.tolist() for row in (spike_s, return_s, starts_s, ends_s)),
-        strict=True,
-    ):
-        if back_s - at_s > held_s:
-            own = _Cut("latched", at_s, back_s)
-        else:
-            kind = "spike" if stop_s <= end_s or is_lone else "cut"
-            own = _Cut(kind, max(now_s, start_s), min(end_s, stop_s), at_s)
-        if own.start_s > now_s:
-            cuts.append(_Cut("idle", now_s, own.start_s))
-        cuts.append(own)
-        now_s = own.end_s
-    if now_s < end_s:
-        cuts.append(_Cut("idle", now_s, end_s))
-    return cuts
 
 
 def _input_book(card: ModelCard, state: DeviceState) -> list[float]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from labbench.features import Response
+from labbench.model.answer import answer
 from labbench.model.card import ModelCard
 from labbench.model.connected import connected
 from labbench.model.output import Loading
-from labbench.model.simulation import simulate
 from labbench.model.sweeping import simulate_sweep
 from labbench.stimulus import Sweep
 from labbench.trace import Channel, Trace
@@ -53,7 +53,7 @@ def replay_response(
             card, stimulus, response.connection, seed=seed, trial=trial, noise=noise
         )
     else:
-        made = simulate(
+        made = answer(
             connected(card, response.connection),
             stimulus,
             seed=seed,
@@ -63,7 +63,7 @@ def replay_response(
             start_s=trace.start_s,
             sample_s=trace.uneven_time_s,
             loading=loading,
-        ).trace
+        )
     channels = dict(made.channels)
     if "memristor" in trace.channels:
         channels["memristor"] = _cut(channels["memristor"], trace.channel("memristor"))

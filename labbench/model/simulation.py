@@ -85,31 +85,44 @@ def simulate(
             f"Card {card.name!r} is driven by a {card.drive} (in {expected}); "
             f"the stimulus is in {stimulus.unit}."
         )
-    if sample_s is None:
-        if interval_s is None:
-            interval_s = stimulus.duration_s / 10_000
-        if not (isfinite(interval_s) and interval_s > 0 and isfinite(start_s)):
-            raise StimulusError(
-                f"A record starts at a finite time and has a positive sampling interval: got "
-                f"{start_s} s and {interval_s} s."
-            )
-        count = round((stimulus.duration_s - start_s) / interval_s)
-        time_s = np.asarray(start_s + np.arange(count) * interval_s)
-        base: dict[str, Any] = {"start_s": start_s, "interval_s": interval_s}
-    else:
-        time_s = np.asarray(sample_s, dtype=np.float64)
+    time_s, base = time_base(stimulus, interval_s, start_s, sample_s)
+    if sample_s is not None:
         start_s = float(np.min(time_s, initial=0.0))
-        base = {"uneven_time_s": time_s}
     corner_s, level = closed(*stimulus.breakpoints())
     state = resting(card, seed, device, trial, start_s=start_s)
     solution = advance(
         card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
     )
     return Simulation(
-        trace=_trace(card, solution, base),
+        trace=trace_of(card, solution, base),
         solution=solution,
         energy_j=_energy(card, solution),
     )
+
+
+def time_base(
+    stimulus: Stimulus, interval_s: float | None, start_s: float, sample_s: FloatArray | None
+) -> tuple[FloatArray, dict[str, Any]]:
+    """Return sample times (n,) of a record, and how a `Trace` is told of them.
+
+    Raises
+    ------
+    StimulusError
+        If the interval is not positive, or the start not finite.
+    """
+    if sample_s is not None:
+        time_s = np.asarray(sample_s, dtype=np.float64)
+        return time_s, {"uneven_time_s": time_s}
+    if interval_s is None:
+        interval_s = stimulus.duration_s / 10_000
+    if not (isfinite(interval_s) and interval_s > 0 and isfinite(start_s)):
+        raise StimulusError(
+            f"A record starts at a finite time and has a positive sampling interval: got "
+            f"{start_s} s and {interval_s} s."
+        )
+    count = round((stimulus.duration_s - start_s) / interval_s)
+    time_s = np.asarray(start_s + np.arange(count) * interval_s)
+    return time_s, {"start_s": start_s, "interval_s": interval_s}
 
 
 def closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -121,7 +134,8 @@ def closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatAr
     return corner_s, level
 
 
-def _trace(card: ModelCard, solution: Solution, base: Mapping[str, Any]) -> Trace:
+def trace_of(card: ModelCard, solution: Solution, base: Mapping[str, Any]) -> Trace:
+    """Return what a bench would record of a solution, and more; `base` from `time_base`."""
     current_driven = card.drive == "current"
     channels = {
         "input": Channel(

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from labbench import __version__
-from labbench.compare import Scorecard, compare_responses, energy_per_spike, replay
+from labbench.compare import (
+    Scorecard,
+    compare_responses,
+    energy_of,
+    energy_per_spike,
+    inferred_energy,
+    inferred_rows,
+    replay,
+)
 from labbench.errors import FitError, NotFoundError
 from labbench.features import PROPERTIES, Feature, Response
 from labbench.fit import FitResult, fit_memristor, fit_neuron
@@ -160,13 +168,16 @@ def report_device(
         )
     measured = data.measured()
     simulated = _simulate(data, measured, fit.card, seed)
+    spiking = measured.get("energy_per_spike", [])
+    inferred = inferred_energy(fit.card, spiking, seed=seed, loading=data.loading)
+    energy = energy_of(fit.card, PROPERTIES["energy_per_spike"][0](spiking), inferred)
     singles = measured.get("threshold_firing", [])
     scorecard = scorecard_of(
         data.name,
         fit,
-        compare_responses(measured, simulated),
+        (*compare_responses(measured, simulated), *inferred_rows("energy_per_spike", inferred)),
         seed=seed,
-        energy=energy_per_spike(fit.card, singles, loading=data.loading),
+        energy=energy or energy_per_spike(fit.card, singles, loading=data.loading),
         truth=truth,
     )
     device_id = next(record.id for record in store.devices() if record.name == data.name)

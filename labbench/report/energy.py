@@ -57,11 +57,13 @@ def energy_branches(energy: Mapping[str, Any]) -> tuple[Branch, ...]:
 
 
 def energy_words(energy: Mapping[str, Any]) -> str:
-    """Return what the energies are of, and that nobody measured them; empty without any."""
+    """Return what the energies are of, and which of them nobody measured; empty without any."""
     if not energy:
         return ""
     amplitude = format_quantity(energy.get("amplitude_v"), None, "V")
     spikes = energy.get("spikes", 0)
+    if energy.get("measured"):
+        return _measured_words(energy, amplitude)
     words = (
         f"Inferred with the card {energy.get('inferred_with', 'unknown')}, not measured: a pulse "
         f"of {amplitude} that makes {count(spikes, 'spike')}"
@@ -70,17 +72,34 @@ def energy_words(energy: Mapping[str, Any]) -> str:
         words += "; energies of one spike, input and output branch each for itself."
     else:
         words += f" ({energy.get('outcome', 'none')})."
-    if latched_s := energy.get("latched_s", 0.0):
-        words += (
-            f" For {format_quantity(latched_s, None, 's')} the gate stays up, latched, which no "
-            "spike is charged for: "
-            + ", ".join(
-                f"{format_quantity(energy['latched_j'][source], None, 'J')} {_WORDS[source]}"
-                for source, _ in _BRANCHES.values()
-            )
-            + "."
+    return words + _latched_words(energy)
+
+
+def _measured_words(energy: Mapping[str, Any], amplitude: str) -> str:
+    words = (
+        f"Pulses of {amplitude}, {count(energy['spikes'], 'spike')}; energies of one. The output "
+        f"branch is measured at the drain, probe included; the input branch inferred with the card "
+        f"{energy['inferred_with']} for the same pulses."
+    )
+    if energy["idle_w"] is not None:
+        words += f" Between spikes the supply gives {format_quantity(energy['idle_w'], None, 'W')}."
+    return words + _latched_words(energy)
+
+
+def _latched_words(energy: Mapping[str, Any]) -> str:
+    latched_s = energy.get("latched_s", 0.0)
+    if not latched_s:
+        return ""
+    return (
+        f" For {format_quantity(latched_s, None, 's')} the gate stays up, latched, which no "
+        "spike is charged for: "
+        + ", ".join(
+            f"{format_quantity(energy['latched_j'][source], None, 'J')} {_WORDS[source]}"
+            for source, _ in _BRANCHES.values()
+            if source in energy["latched_j"]
         )
-    return words
+        + "."
+    )
 
 
 def _row(energy_j: Mapping[str, float], element: str, drawn_j: float) -> EnergyRow:

@@ -16,7 +16,7 @@ from labbench.report.quantity import (
     format_quantity,
     format_sigma,
 )
-from labbench.report.verdict import AGREES, CANNOT_TELL, DISAGREES, SIGNS
+from labbench.report.verdict import AGREES, CANNOT_TELL, DISAGREES, INFERRED, SIGNS
 from labbench.report.wording import count, feature_phrase, feature_words
 
 # Above this, what is left is more than the errors that were stated.
@@ -76,7 +76,8 @@ def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
     counts = Counter(row.verdict for row in scorecard.properties)
     flags = []
     if scorecard.properties:
-        text = f"{counts[AGREES]} of {count(len(scorecard.properties), 'feature')} agree"
+        compared = counts.total() - counts[INFERRED]
+        text = f"{counts[AGREES]} of {count(compared, 'feature')} agree"
         if counts[DISAGREES]:
             verb = "differs" if counts[DISAGREES] == 1 else "differ"
             text += f", {counts[DISAGREES]} {verb} more than chance allows"

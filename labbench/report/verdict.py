@@ -47,6 +47,8 @@ def property_verdicts(scorecard: Scorecard) -> tuple[PropertyVerdict, ...]:
     """Return one verdict a property: for a neuron all of its seven, then whatever else is there."""
     counts: dict[str, Counter[str]] = {}
     for row in scorecard.properties:
+        if row.verdict == INFERRED:
+            continue
         counts.setdefault(row.property, Counter())[row.verdict] += 1
     is_neuron = any(name in NEURON_PROPERTIES for name in counts)
     names = dict.fromkeys([*(NEURON_PROPERTIES if is_neuron else ()), *counts])
