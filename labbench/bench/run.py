@@ -12,6 +12,7 @@ from typing import Any
 
 from labbench.bench.bench import Bench
 from labbench.features import Response, read_pulses
+from labbench.features.pulses import has_pulses
 from labbench.report.device import draw_features, save_features
 from labbench.store import PulseRow, Store
 from procedures.base import NeuronProcedure
@@ -105,7 +106,7 @@ def run_procedure(
                 reading.fired,
                 reading.latency_s,
             )
-            for reading in read_pulses(response)
+            for reading in (read_pulses(response) if has_pulses(response) else ())
         ]
         store.save_response(run_id, ordinal, response, rows)
         recorded.append(response)

@@ -1,0 +1,162 @@
+"""Relaxation of a filament under a small read voltage: when the current falls through levels.
+
+The current is counted in parts of what the closed filament would carry at the read voltage, from
+the end of the falling edge on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import hypot, nan, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labbench.features.feature import Feature, Outcome, Response
+from labbench.features.grounded import (
+    CurrentReading,
+    interval_error_s,
+    nothing_seen,
+    readings_of_currents,
+)
+from labbench.stimulus import Waveform
+
+VERSION = "1"
+
+FloatArray = NDArray[np.float64]
+LEVELS = (1e-2, 1e-3, 1e-4)
+_NAMES = ("relaxation_level_time", "relaxation_level_time_of_mean")
+
+
+def relaxation_levels(responses: Sequence[Response]) -> list[Feature]:
+    """Return when the read current falls through 1e-2, 1e-3 and 1e-4 of the closed filament's.
+
+    Parameters
+    ----------
+    responses : sequence of Response
+        To a dwell and a read voltage, gate grounded; others are passed over. The conductance of
+        the closed filament is the median of the dwells that were not clipped.
+
+    Returns
+    -------
+    list of Feature
+        At each level: ``relaxation_level_time`` (mean of the single trials' times, linear, since a
+        jump just before the read makes some of them zero) and ``relaxation_level_time_of_mean``
+        (of the mean current of all trials, which reaches lower). OUT_OF_REACH where the level is
+        below noise or resolution; CENSORED, a lower bound, where the read was too short.
+    """
+    reads = [r for r in readings_of_currents(responses) if _corners(r) is not None]
+    closed_s = [c for r in reads if (c := r.closed_s(*_dwell(r))) is not None]
+    if not closed_s:
+        units = {f"{name}": "s" for name in _NAMES}
+        return nothing_seen(responses, **units)
+    features: list[Feature] = []
+    for level in LEVELS:
+        features += _at_level(reads, float(np.median(closed_s)), level, interval_error_s(responses))
+    return features
+
+
+def _at_level(
+    reads: Sequence[CurrentReading], closed_s: float, level: float, timing_s: float
+) -> list[Feature]:
+    """Return both times at a level."""
+    at = {"level": level}
+    level_a = level * closed_s * abs(_read_v(reads[0]))
+    # A rail below the level would be taken for a current that has not fallen yet.
+    seeing = [read for read in reads if _top_a(read) > level_a]
+    single = [read for read in seeing if level_a > read.smallest_a()]
+    features = []
+    for name, chosen, is_mean in ((_NAMES[0], single, False), (_NAMES[1], seeing, True)):
+        n = len(chosen)
+        if not n or (is_mean and level_a <= max(read.smallest_a(n) for read in chosen)):
+            reach = Outcome.OUT_OF_REACH
+            features.append(Feature(name, nan, "s", n=n, outcome=reach, at=at))
+            continue
+        currents = [_read(read) for read in chosen]
+        times_s = _leave_one_out_s(currents, level_a) if is_mean else _single_s(currents, level_a)
+        late = sum(time_s is None for time_s in times_s)
+        seen_s = np.array([t for t in times_s if t is not None])
+        if late > 0.2 * len(times_s):
+            short_s = float(currents[0][0][-1])
+            features.append(Feature(name, short_s, "s", n=n, outcome=Outcome.CENSORED, at=at))
+            continue
+        error_s = float(seen_s.std(ddof=1)) / sqrt(seen_s.size) if seen_s.size > 1 else nan
+        # The spread of the jackknife's values is that of the mean, shrunk by n - 1.
+        error_s *= (n - 1) if is_mean else 1
+        value_s = float(seen_s.mean())
+        features.append(Feature(name, value_s, "s", hypot(error_s, timing_s), n, at=at))
+    return features
+
+
+def _single_s(
+    currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float
+) -> list[float | None]:
+    return [_falls_s(time_s, current_a, level_a) for time_s, current_a in currents]
+
+
+def _leave_one_out_s(
+    currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float
+) -> list[float | None]:
+    """Return the time of the mean current without each trial in turn (jackknife)."""
+    size = min(time_s.size for time_s, _ in currents)
+    time_s = currents[0][0][:size]
+    total_a = np.sum([current_a[:size] for _, current_a in currents], axis=0)
+    n = len(currents)
+    if n == 1:
+        return [_falls_s(time_s, total_a, level_a)]
+    return [_falls_s(time_s, (total_a - a[:size]) / (n - 1), level_a) for _, a in currents]
+
+
+def _falls_s(time_s: FloatArray, current_a: FloatArray, level_a: float) -> float | None:
+    """Return the first time below a level; zero if it is there at once, None if never.
+
+    Between samples the resistance is taken as linear in time, which it is as a gap begins.
+    """
+    below = np.flatnonzero(current_a < level_a)
+    if not below.size:
+        return None
+    at = int(below[0])
+    if at == 0:
+        return 0.0
+    before, after = 1.0 / current_a[at - 1], 1.0 / max(current_a[at], 1e-3 * level_a)
+    share = (1.0 / level_a - before) / (after - before)
+    return float(time_s[at - 1] + share * (time_s[at] - time_s[at - 1]))
+
+
+def _corners(reading: CurrentReading) -> FloatArray | None:
+    """Return times of the dwell's start and end and the read's start and end, (4,)."""
+    if not isinstance(reading.stimulus, Waveform):
+        return None
+    time_s, level_v = reading.stimulus.breakpoints()
+    driven = np.flatnonzero(level_v != 0)
+    if driven.size != 4 or abs(level_v[driven[2]] - level_v[driven[3]]) > 1e-3:
+        return None
+    return time_s[driven]
+
+
+def _dwell(reading: CurrentReading) -> tuple[float, float]:
+    corners = _corners(reading)
+    assert corners is not None
+    return float(corners[0]), float(corners[1])
+
+
+def _read_v(reading: CurrentReading) -> float:
+    corners = _corners(reading)
+    assert corners is not None
+    return float(reading.stimulus.sample([0.5 * (corners[2] + corners[3])])[0])
+
+
+def _read(reading: CurrentReading) -> tuple[FloatArray, FloatArray]:
+    """Return time since the read began, and the current along the read voltage."""
+    corners = _corners(reading)
+    assert corners is not None
+    inside = (reading.time_s >= corners[2] - 1e-12) & (reading.time_s <= corners[3])
+    sign = 1.0 if _read_v(reading) > 0 else -1.0
+    return reading.time_s[inside] - corners[2], sign * reading.current_a[inside]
+
+
+def _top_a(reading: CurrentReading) -> float:
+    """Return the largest current that was recorded as it is; infinite without a rail."""
+    if not reading.is_censored.any():
+        return float("inf")
+    return float(np.abs(reading.current_a[reading.is_censored]).min())
