@@ -3,7 +3,7 @@
 The criterion: the filament opens where its resistance begins to rise for the last time. The last
 sample with 70 % of the closed conductance brackets it, and since the resistance starts to rise
 with the square of time (the net growth vanishes where the filament opens), the root of the excess
-resistance of the next two samples points back to it.
+resistance of two later samples points back to it, to a small part of a sample.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from labbench.stimulus import Waveform
 
 VERSION = "1"
 
-STILL_CLOSED = 0.7
+# Conductances over the closed one's: whole, not yet open for good, as good as gone.
+WHOLE, STILL_CLOSED, GONE = 0.97, 0.7, 0.1
+# A root of the excess resistance that no smooth opening reaches within a sample.
+_ABRUPT = 5.0
+# What the extrapolation leaves of the ramp's fall within a sample.
+RESOLVED = 0.1
 LEAST_OPENED = 0.8
 # Trials without a jump open lowest, all at one voltage; a band within them, clear of both ends.
 BAND = (0.07, 0.23)
@@ -56,7 +61,7 @@ def hold_voltage(responses: Sequence[Response]) -> list[Feature]:
         opened = sum(has_opened for _, has_opened, _ in found)
         outcome = Outcome.OK if opened >= LEAST_OPENED * len(found) else Outcome.CENSORED
         values_v = np.sort([voltage_v for voltage_v, _, _ in found])
-        step_v = float(np.median([step_v for _, _, step_v in found])) / sqrt(12)
+        step_v = float(np.median([step_v for _, _, step_v in found])) * RESOLVED
         features += _describe(values_v, step_v, {"fall_s": fall_s}, outcome)
     return features or nothing_seen(
         responses, hold_voltage="V", hold_voltage_log_sd="1", hold_voltage_low_band="V"
@@ -117,13 +122,22 @@ def _opening(
     last = int(still[-1])
     if last + 2 >= time_s.size:
         return float(voltage_v[-1]), False, step_v
-    opened_s = _begins_to_rise(time_s[last : last + 3], share[last : last + 3])
+    opened_s = _begins_to_rise(time_s, share, last)
     return float(reading.stimulus.sample(opened_s)), True, step_v
 
 
-def _begins_to_rise(time_s: NDArray[np.float64], share: NDArray[np.float64]) -> float:
-    """Return when the resistance begins to rise with the square of time, in the first interval."""
-    root = np.sqrt(1.0 / np.maximum(share[1:], 1e-6) - 1.0)
-    slope = (root[1] - root[0]) / (time_s[2] - time_s[1])
-    start_s = time_s[1] - root[0] / slope if slope > 0 else time_s[0]
-    return float(np.clip(start_s, time_s[0], time_s[1]))
+def _begins_to_rise(time_s: NDArray[np.float64], share: NDArray[np.float64], last: int) -> float:
+    """Return when the resistance begins to rise with the square of time, around a sample.
+
+    A jump opens the filament at once: then it is somewhere between two samples.
+    """
+    root = np.sqrt(np.maximum(1.0 / np.maximum(share, 1e-6) - 1.0, 0.0))
+    if root[last + 1] > _ABRUPT:
+        return float(0.5 * (time_s[last] + time_s[last + 1]))
+    gone = np.flatnonzero(share[last + 2 :] < GONE)
+    far = last + 2 + (int(gone[0]) if gone.size else 0)
+    slope = (root[far] - root[last + 1]) / (time_s[far] - time_s[last + 1])
+    whole = np.flatnonzero(share[: last + 1] >= WHOLE)
+    earliest_s = time_s[max(int(whole[-1]) - 1, 0)] if whole.size else time_s[0]
+    start_s = time_s[last + 1] - root[last + 1] / slope if slope > 0 else earliest_s
+    return float(np.clip(start_s, earliest_s, time_s[last + 1]))
