@@ -8,7 +8,7 @@ minute and a half of device time, most of it rest.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -71,8 +71,13 @@ class PlanStep:
 Plan = Generator[PlanStep, Sequence[Feature], str]
 
 
-def characterization() -> Plan:
+def characterization(effort: float = 1.0) -> Plan:
     """Yield the steps of the plan, and be sent the features of each; empty if it failed.
+
+    Parameters
+    ----------
+    effort : float
+        Multiplies how often everything but the two quick measurements is repeated.
 
     Returns
     -------
@@ -90,16 +95,15 @@ def characterization() -> Plan:
     if latency_s is None:
         return f"the device did not fire on steps at 1.25 of its threshold of {threshold_v:g} V"
     scale = Scale(threshold_v, round(latency_s, 7))
-    wanted = {**_searching(scale), **_PLASTICITY_SETTINGS, "rest_s": rest_s}
+    wanted = {**_searching(scale), **_often(_PLASTICITY_SETTINGS, effort), "rest_s": rest_s}
     drawn = yield PlanStep(PLASTICITY, wanted, "validation")
     residue_s = _residue_s(drawn)
-    for step in _scaled_steps(scale, residue_s):
-        yield step
+    yield from _scaled_steps(scale, residue_s, effort)
     return ""
 
 
-def _scaled_steps(scale: Scale, residue_s: float) -> Iterator[PlanStep]:
-    """Return the steps that need no more answers."""
+def _scaled_steps(scale: Scale, residue_s: float) -> Generator[PlanStep, Sequence[Feature], None]:
+    """Yield the steps that need no answer."""
     rest_s = RESTS * residue_s
     given = {"threshold_v": scale.threshold_v, "latency_s": scale.latency_s, "rest_s": rest_s}
     for name, own in IDENTIFYING.items():

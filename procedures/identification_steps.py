@@ -12,6 +12,7 @@ from typing import ClassVar
 from procedures.base import IntegerParameter, Protocolled
 from procedures.scaling import Scale, ScaledProcedure, step
 
+BLOCK = 10
 # Level over the threshold, and width over the latency at 1.25.
 LEVELS = ((1.0, 8.0), (1.1, 5.0), (1.25, 3.0), (1.6, 1.6), (2.2, 0.9))
 
@@ -26,10 +27,12 @@ class IdentificationSteps(ScaledProcedure):
     repeats = IntegerParameter("Repeats at each level", default=150, minimum=1, maximum=10_000)
 
     def scaled_stimuli(self, scale: Scale) -> Protocolled:
-        """Go round the levels, so that drift spreads over all."""
-        for _ in range(self.repeats):
+        """Go round the levels in blocks, so that drift spreads over all."""
+        for begun in range(0, self.repeats, BLOCK):
             for level, width in LEVELS:
-                yield step(scale, level, width, self.rest_s)
+                # The same stimulus again needs no upload.
+                for _ in range(min(BLOCK, self.repeats - begun)):
+                    yield step(scale, level, width, self.rest_s)
 
     def scaled_count(self) -> int:
         """Return how many scaled stimuli there will be."""

@@ -93,6 +93,10 @@ class ScaledProcedure(NeuronProcedure):
     rest_s = FloatParameter("Rest between stimuli", units="s", default=0.06, minimum=0, maximum=100)
 
     @abstractmethod
+    def scaled_count(self) -> int:
+        """Return how many scaled stimuli there will be."""
+
+    @abstractmethod
     def scaled_stimuli(self, scale: Scale) -> Protocolled:
         """Yield stimuli, scaled to the device, and be sent the response to each."""
 
@@ -119,10 +123,6 @@ class ScaledProcedure(NeuronProcedure):
         """Return about how many stimuli there will be."""
         before = (REPEATS + 5) * (not self.threshold_v) + (REPEATS + 1) * (not self.latency_s)
         return before + self.scaled_count()
-
-    def scaled_count(self) -> int:
-        """Return how many scaled stimuli there will be."""
-        return 0
 
 
 def measure_threshold(

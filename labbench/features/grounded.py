@@ -76,8 +76,9 @@ class CurrentReading:
 def read_current(response: Response) -> CurrentReading | None:
     """Read the current of a response with a grounded gate; None for any other response."""
     trace, stimulus = response.trace, response.stimulus
-    is_pulsed = isinstance(stimulus, PulseTrain | Waveform)
-    if not is_pulsed or "memristor" not in trace.channels or "output" in trace.channels:
+    if not isinstance(stimulus, PulseTrain | Waveform):
+        return None
+    if "memristor" not in trace.channels or "output" in trace.channels:
         return None
     channel, time_s = trace.channel("memristor"), trace.time_s
     current_a = channel.values

@@ -53,9 +53,9 @@ def hold_voltage(responses: Sequence[Response]) -> list[Feature]:
     for reading in readings_of_currents(responses):
         corners = _corners(reading)
         if corners is not None:
-            found = _opening(reading, *corners)
-            if found is not None:
-                groups.setdefault(rounded(corners[3] - corners[2]), []).append(found)
+            opening = _opening(reading, *corners)
+            if opening is not None:
+                groups.setdefault(rounded(corners[3] - corners[2]), []).append(opening)
     features: list[Feature] = []
     for fall_s, found in sorted(groups.items()):
         opened = sum(has_opened for _, has_opened, _ in found)
@@ -96,7 +96,8 @@ def _corners(reading: CurrentReading) -> tuple[float, float, float, float] | Non
     if up.size != 3 or (level_v < 0).any() or up[-1] + 1 >= level_v.size:
         return None
     rise, dwell_end, fall = up
-    return tuple(time_s[[rise, dwell_end, fall, fall + 1]].tolist())
+    corners_s = time_s[rise], time_s[dwell_end], time_s[fall], time_s[fall + 1]
+    return float(corners_s[0]), float(corners_s[1]), float(corners_s[2]), float(corners_s[3])
 
 
 def _opening(
