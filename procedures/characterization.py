@@ -48,6 +48,8 @@ HELD_OUT: Mapping[str, Mapping[str, float]] = MappingProxyType(
 )
 PLASTICITY = "intrinsic_plasticity"
 _PLASTICITY_SETTINGS = {"gaps": 4, "repeats": 8, "rested": 10}
+# Settings that count how often something is repeated.
+_REPEATS = ("repeats", "trains", "rested")
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,26 @@ def characterization(effort: float = 1.0) -> Plan:
     return ""
 
 
-def _scaled_steps(scale: Scale, residue_s: float) -> Generator[PlanStep, Sequence[Feature], None]:
+def _scaled_steps(
+    scale: Scale, residue_s: float, effort: float
+) -> Generator[PlanStep, Sequence[Feature], None]:
     """Yield the steps that need no answer."""
     rest_s = RESTS * residue_s
     given = {"threshold_v": scale.threshold_v, "latency_s": scale.latency_s, "rest_s": rest_s}
     for name, own in IDENTIFYING.items():
-        yield PlanStep(name, {**given, "residue_s": residue_s, **own}, "fit")
+        wanted = {**given, "residue_s": residue_s, **_often(own, effort)}
+        yield PlanStep(name, wanted, "fit")
     for name, own in HELD_OUT.items():
-        yield PlanStep(name, {**_searching(scale), "rest_s": rest_s, **own}, "validation")
+        wanted = {**_searching(scale), "rest_s": rest_s, **_often(own, effort)}
+        yield PlanStep(name, wanted, "validation")
+
+
+def _often(settings: Mapping[str, float], effort: float) -> dict[str, float]:
+    """Return settings with those that count repeats multiplied, one repeat at least."""
+    return {
+        name: max(1, round(effort * value)) if name.endswith(_REPEATS) else value
+        for name, value in settings.items()
+    }
 
 
 def _searching(scale: Scale) -> dict[str, float]:

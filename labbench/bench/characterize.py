@@ -45,6 +45,7 @@ def characterize(
     session_id: int,
     device_id: int,
     *,
+    effort: float = 1.0,
     on_progress: Callable[[str, float], None] = lambda stage, percent: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Characterization:
@@ -58,6 +59,8 @@ def characterize(
     bench, store : Bench, Store
         Open.
     session_id, device_id : int
+    effort : float, optional
+        Multiplies how often things are repeated.
     on_progress : callable, optional
         Called with the name of a procedure and percent.
     should_stop : callable, optional
@@ -69,7 +72,7 @@ def characterize(
         If bench, instruments or store are at fault.
     """
     found = Characterization()
-    plan, drawn = characterization(), None
+    plan, drawn = characterization(effort), None
     while not should_stop():
         try:
             step = next(plan) if drawn is None else plan.send(drawn)

@@ -94,7 +94,14 @@ def run(
         print_features(store.features(run_id=report.run_id))
 
 
-def characterize(bench: BenchFile, db: Database, device: Device) -> None:
+def characterize(
+    bench: BenchFile,
+    db: Database,
+    device: Device,
+    effort: Annotated[
+        float, typer.Option("--effort", help="Repeats, over the usual.", min=0.01, max=100)
+    ] = 1.0,
+) -> None:
     """Characterise a neuron: all procedures in one plan, scaled to the device, a run for each."""
     from labbench.bench import open_bench
     from labbench.bench.characterize import characterize as characterize_device
@@ -105,7 +112,9 @@ def characterize(bench: BenchFile, db: Database, device: Device) -> None:
         device_id = store.add_device(device, "neuron")
         session_id = begin_session(opened, store)
         with progress() as show:
-            found = characterize_device(opened, store, session_id, device_id, on_progress=show)
+            found = characterize_device(
+                opened, store, session_id, device_id, effort=effort, on_progress=show
+            )
         for report in found.reports:
             features = store.features(run_id=report.run_id)
             print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")

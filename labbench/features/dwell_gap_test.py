@@ -40,7 +40,8 @@ def dwell_gap_test(responses: Sequence[Response]) -> list[Feature]:
     list of Feature
         ``switching_time`` (geometric mean, one that did not switch counting with the pulse's
         width) at each dwell and gap: half the edge to half the conductance of the dwell. CENSORED
-        if more than a fifth did not switch. Without a spike in it, smooth in the parameters.
+        if more than a fifth did not switch. Smooth in the parameters, but for the sampling: the
+        current rises within a sample, whose error is part of the stderr.
         Out of reach if nothing was played.
     """
     groups: dict[tuple[float, float], list[tuple[float, bool]]] = {}
