@@ -7,8 +7,9 @@ import pytest
 from scipy.optimize import least_squares
 
 from labbench.features import PROPERTIES
-from labbench.model import SPIKE_GATE_V, read_card
+from labbench.model import read_card
 from labbench.model.closed_forms import gate_rise_s, hold_voltage_v, switching_time_s
+from labbench.model.output import output_voltage
 from procedures import find_procedure
 
 from .played import SCALE, Blind, features, play, quiet
@@ -149,12 +150,17 @@ def _growth_and_decay(card):
     found = features("identification_steps", card, ONCE)
     measured = {f.at["amplitude_v"]: f.value for f in found.values() if f.name == "step_latency"}
 
+    # An output spike is half the resting level; the transistor is known on its own.
+    gate_v = np.linspace(0.1, 0.6, 501)
+    output_v = output_voltage(card, np.arange(gate_v.size) * 1.0, gate_v)
+    spike_v = float(gate_v[np.argmax(output_v < 0.5 * output_v[0])])
+
     def misfit(theta):
         other = card.with_values(
             {"mu_per_v_s": exp(theta[0]), "gamma1_per_s": exp(theta[1]), "beta_per_s": 0.0}
         )
         return [
-            log(switching_time_s(other, v) + gate_rise_s(other, v, SPIKE_GATE_V)) - log(latency_s)
+            log(switching_time_s(other, v) + gate_rise_s(other, v, spike_v)) - log(latency_s)
             for v, latency_s in measured.items()
         ]
 
