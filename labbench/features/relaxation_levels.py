@@ -25,6 +25,9 @@ VERSION = "1"
 
 FloatArray = NDArray[np.float64]
 LEVELS = (1e-2, 1e-3, 1e-4)
+# In the mean, currents above this count as this: a measuring range may end there.
+CAP = 0.02
+MOST_LATE = 0.2
 _NAMES = ("relaxation_level_time", "relaxation_level_time_of_mean")
 
 
@@ -42,7 +45,8 @@ def relaxation_levels(responses: Sequence[Response]) -> list[Feature]:
     list of Feature
         At each level: ``relaxation_level_time`` (mean of the single trials' times, linear, since a
         jump just before the read makes some of them zero) and ``relaxation_level_time_of_mean``
-        (of the mean current of all trials, which reaches lower). OUT_OF_REACH where the level is
+        (of the mean of all trials' currents, up to 2 % of the closed filament's each; it reaches
+        lower). OUT_OF_REACH where the level is
         below noise or resolution; CENSORED, a lower bound, where the read was too short.
     """
     reads = [r for r in readings_of_currents(responses) if _corners(r) is not None]
@@ -60,51 +64,52 @@ def _at_level(
     reads: Sequence[CurrentReading], closed_s: float, level: float, timing_s: float
 ) -> list[Feature]:
     """Return both times at a level."""
-    at = {"level": level}
-    level_a = level * closed_s * abs(_read_v(reads[0]))
+    closed_a = closed_s * abs(_read_v(reads[0]))
+    level_a, cap_a = level * closed_a, CAP * closed_a
     # A rail below the level would be taken for a current that has not fallen yet.
-    seeing = [read for read in reads if _top_a(read) > level_a]
-    single = [read for read in seeing if level_a > read.smallest_a()]
-    features = []
-    for name, chosen, is_mean in ((_NAMES[0], single, False), (_NAMES[1], seeing, True)):
-        n = len(chosen)
-        if not n or (is_mean and level_a <= max(read.smallest_a(n) for read in chosen)):
-            reach = Outcome.OUT_OF_REACH
-            features.append(Feature(name, nan, "s", n=n, outcome=reach, at=at))
-            continue
-        currents = [_read(read) for read in chosen]
-        times_s = _leave_one_out_s(currents, level_a) if is_mean else _single_s(currents, level_a)
-        late = sum(time_s is None for time_s in times_s)
-        seen_s = np.array([t for t in times_s if t is not None])
-        if late > 0.2 * len(times_s):
-            short_s = float(currents[0][0][-1])
-            features.append(Feature(name, short_s, "s", n=n, outcome=Outcome.CENSORED, at=at))
-            continue
-        error_s = float(seen_s.std(ddof=1)) / sqrt(seen_s.size) if seen_s.size > 1 else nan
-        # The spread of the jackknife's values is that of the mean, shrunk by n - 1.
-        error_s *= (n - 1) if is_mean else 1
-        value_s = float(seen_s.mean())
-        features.append(Feature(name, value_s, "s", hypot(error_s, timing_s), n, at=at))
-    return features
+    single = [r for r in reads if _top_a(r) > level_a > r.smallest_a()]
+    capped = [r for r in reads if _top_a(r) > cap_a]
+    if not capped or level_a <= max(read.smallest_a(len(capped)) for read in capped):
+        capped = []
+    times_s = [_falls_s(*_read(read), level_a) for read in single]
+    features = [_timed(_NAMES[0], times_s, level, _longest_s(reads), timing_s)]
+    of_mean = _NAMES[1]
+    if not capped:
+        return [*features, _timed(of_mean, [], level, nan, timing_s)]
+    value_s, without_s = _of_mean_s([_read(read) for read in capped], level_a, cap_a)
+    if value_s is None or None in without_s:
+        return [*features, _timed(of_mean, [None], level, _longest_s(reads), timing_s)]
+    n = len(capped)
+    # The spread of the jackknife's values is that of the mean, shrunk by n - 1.
+    spread_s = float(np.std(np.array(without_s, float), ddof=1)) if n > 1 else nan
+    error_s = hypot((n - 1) * spread_s / sqrt(n), timing_s)
+    return [*features, Feature(of_mean, value_s, "s", error_s, n, at={"level": level})]
 
 
-def _single_s(
-    currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float
-) -> list[float | None]:
-    return [_falls_s(time_s, current_a, level_a) for time_s, current_a in currents]
+def _timed(
+    name: str, times_s: Sequence[float | None], level: float, longest_s: float, timing_s: float
+) -> Feature:
+    """Return the mean of times; out of reach without any, a bound if many never came."""
+    at, n = {"level": level}, len(times_s)
+    if not n:
+        return Feature(name, nan, "s", n=0, outcome=Outcome.OUT_OF_REACH, at=at)
+    seen_s = np.array([longest_s if time_s is None else time_s for time_s in times_s])
+    if sum(time_s is None for time_s in times_s) > MOST_LATE * n:
+        return Feature(name, float(seen_s.mean()), "s", n=n, outcome=Outcome.CENSORED, at=at)
+    error_s = float(seen_s.std(ddof=1)) / sqrt(n) if n > 1 else nan
+    return Feature(name, float(seen_s.mean()), "s", hypot(error_s, timing_s), n, at=at)
 
 
-def _leave_one_out_s(
-    currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float
-) -> list[float | None]:
-    """Return the time of the mean current without each trial in turn (jackknife)."""
+def _of_mean_s(
+    currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float, cap_a: float
+) -> tuple[float | None, list[float | None]]:
+    """Return the time of the mean current, and of those without each trial in turn (jackknife)."""
     size = min(time_s.size for time_s, _ in currents)
-    time_s = currents[0][0][:size]
-    total_a = np.sum([current_a[:size] for _, current_a in currents], axis=0)
-    n = len(currents)
-    if n == 1:
-        return [_falls_s(time_s, total_a, level_a)]
-    return [_falls_s(time_s, (total_a - a[:size]) / (n - 1), level_a) for _, a in currents]
+    time_s, n = currents[0][0][:size], len(currents)
+    capped_a = [np.minimum(current_a[:size], cap_a) for _, current_a in currents]
+    total_a = np.sum(capped_a, axis=0)
+    without_s = [_falls_s(time_s, (total_a - a) / max(n - 1, 1), level_a) for a in capped_a]
+    return _falls_s(time_s, total_a / n, level_a), without_s if n > 1 else [0.0]
 
 
 def _falls_s(time_s: FloatArray, current_a: FloatArray, level_a: float) -> float | None:
@@ -153,6 +158,11 @@ def _read(reading: CurrentReading) -> tuple[FloatArray, FloatArray]:
     inside = (reading.time_s >= corners[2] - 1e-12) & (reading.time_s <= corners[3])
     sign = 1.0 if _read_v(reading) > 0 else -1.0
     return reading.time_s[inside] - corners[2], sign * reading.current_a[inside]
+
+
+def _longest_s(readings: Sequence[CurrentReading]) -> float:
+    """Return how long all of them were read, at least."""
+    return min(float(_read(reading)[0][-1]) for reading in readings)
 
 
 def _top_a(reading: CurrentReading) -> float:
