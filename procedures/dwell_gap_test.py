@@ -11,7 +11,7 @@ from typing import ClassVar
 from labbench.connection import Connection
 from labbench.stimulus import Pulse, PulseTrain
 from procedures.base import FloatParameter, IntegerParameter, Protocolled, Request
-from procedures.scaling import GROUNDED, Scale, ScaledProcedure, whole_us
+from procedures.scaling import GROUNDED, Scale, ScaledProcedure, range_for_closed, whole_us
 
 DWELL_LEVEL, TEST_LEVEL = 1.4, 1.0
 # The test's width over the latency at 1.25: longer than all latencies at 1.0, residue or not.
@@ -35,6 +35,7 @@ class DwellGapTest(ScaledProcedure):
 
     def scaled_stimuli(self, scale: Scale) -> Protocolled:
         """Go round dwells and gaps, so that drift spreads over all."""
+        fine = yield from range_for_closed(DWELL_LEVEL, scale, self.rest_s)
         for _ in range(self.repeats):
             for dwell, gap in TIMES:
                 dwell_s = whole_us(dwell * self.residue_s)
@@ -42,8 +43,8 @@ class DwellGapTest(ScaledProcedure):
                 start_s = round(first.end_s + whole_us(gap * self.residue_s), 9)
                 test = Pulse(start_s, scale.time_s(TEST), scale.level_v(TEST_LEVEL))
                 train = PulseTrain((first, test), test.end_s + 2e-5, self.rest_s)
-                yield Request(train, self.connection)
+                yield Request(train, fine)
 
     def scaled_count(self) -> int:
         """Return how many scaled stimuli there will be."""
-        return self.repeats * len(TIMES)
+        return 1 + self.repeats * len(TIMES)

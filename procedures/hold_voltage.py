@@ -11,7 +11,7 @@ from typing import ClassVar
 from labbench.connection import Connection
 from labbench.stimulus import Waveform
 from procedures.base import IntegerParameter, Protocolled, Request
-from procedures.scaling import GROUNDED, Scale, ScaledProcedure
+from procedures.scaling import GROUNDED, Scale, ScaledProcedure, range_for_closed
 
 DWELL_LEVEL = 1.4
 # Over the latency at 1.25.
@@ -33,13 +33,14 @@ class HoldVoltage(ScaledProcedure):
 
     def scaled_stimuli(self, scale: Scale) -> Protocolled:
         """Play the slow falls, then the fast ones."""
+        fine = yield from range_for_closed(DWELL_LEVEL, scale, self.rest_s)
         for (level, fall), repeats in ((SLOW, self.slow_repeats), (FAST, self.fast_repeats)):
             for _ in range(repeats):
-                yield Request(self._fall(scale, level, fall), self.connection)
+                yield Request(self._fall(scale, level, fall), fine)
 
     def scaled_count(self) -> int:
         """Return how many scaled stimuli there will be."""
-        return self.slow_repeats + self.fast_repeats
+        return 1 + self.slow_repeats + self.fast_repeats
 
     def _fall(self, scale: Scale, level: float, fall: float) -> Waveform:
         dwell_s = scale.time_s(DWELL)

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from labbench.connection import OPEN, Connection
 from labbench.features import Response, read_pulses
+from labbench.features.grounded import read_current
 from labbench.features.ramp_threshold import ramp_threshold, spiking_v
 from labbench.stimulus import PulseTrain, Stimulus, Waveform
 from procedures.base import (
     FloatParameter,
     NeuronProcedure,
     Protocolled,
+    Request,
     on_grid,
     single_pulse,
 )
@@ -37,6 +39,8 @@ REPEATS = 11
 _RAMP_GROWTH = 1.3
 _FIRST_WIDTH_S, _LONGEST_WIDTH_S = 1e-3, 0.04
 _TAIL_S = 1e-4
+# Over the closed filament's current.
+_RANGE = 1.3
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,24 @@ def measure_latency(
         latencies_s.append(np.inf if latency_s is None else latency_s)
     median_s = float(np.median(latencies_s))
     return median_s if np.isfinite(median_s) else None
+
+
+def range_for_closed(
+    level: float, scale: Scale, rest_s: float
+) -> Generator[Request, Response, Connection]:
+    """Look once at the closed filament's current under a level, with the widest range.
+
+    Returns
+    -------
+    Connection
+        A grounded gate with a range for that current: the widest has far more noise.
+    """
+    response = yield Request(step(scale, level, 2.0, rest_s), GROUNDED)
+    reading, pulse = read_current(response), step(scale, level, 2.0, rest_s).pulses[0]
+    closed_s = None if reading is None else reading.closed_s(pulse.start_s, pulse.end_s)
+    if closed_s is None:
+        return GROUNDED
+    return replace(GROUNDED, current_range_a=_RANGE * closed_s * pulse.amplitude_v)
 
 
 def _ramp(peak_v: float, rest_s: float) -> Stimulus:

@@ -27,7 +27,7 @@ FloatArray = NDArray[np.float64]
 LEVELS = (1e-2, 1e-3, 1e-4)
 # In the mean, currents above this count as this: a measuring range may end there.
 CAP = 0.02
-MOST_LATE = 0.2
+MOST_UNSEEN = 0.2
 _NAMES = ("relaxation_level_time", "relaxation_level_time_of_mean")
 
 
@@ -46,8 +46,9 @@ def relaxation_levels(responses: Sequence[Response]) -> list[Feature]:
         At each level: ``relaxation_level_time`` (mean of the single trials' times, linear, since a
         jump just before the read makes some of them zero) and ``relaxation_level_time_of_mean``
         (of the mean of all trials' currents, up to 2 % of the closed filament's each; it reaches
-        lower). OUT_OF_REACH where the level is
-        below noise or resolution; CENSORED, a lower bound, where the read was too short.
+        lower). OUT_OF_REACH where the level is below noise or resolution. CENSORED, a bound:
+        from below where the read was too short, from above where the tail of the amplifier,
+        against the read voltage, hid it.
     """
     reads = [r for r in readings_of_currents(responses) if _corners(r) is not None]
     closed_s = [c for r in reads if (c := r.closed_s(*_dwell(r))) is not None]
@@ -69,16 +70,21 @@ def _at_level(
     # A rail below the level would be taken for a current that has not fallen yet.
     single = [r for r in reads if _top_a(r) > level_a > r.smallest_a()]
     capped = [r for r in reads if _top_a(r) > cap_a]
-    if not capped or level_a <= max(read.smallest_a(len(capped)) for read in capped):
+    quietest_a = min((read.smallest_a() for read in capped), default=0.0)
+    # A first look with a wide range would drown the others.
+    capped = [read for read in capped if read.smallest_a() <= 2 * quietest_a]
+    if capped and level_a <= max(read.smallest_a(len(capped)) for read in capped):
         capped = []
     times_s = [_falls_s(*_read(read), level_a) for read in single]
-    features = [_timed(_NAMES[0], times_s, level, _longest_s(reads), timing_s)]
+    hidden = [_is_hidden(*_read(read), level_a) for read in single]
+    features = [_timed(_NAMES[0], times_s, hidden, level, _longest_s(reads), timing_s)]
     of_mean = _NAMES[1]
     if not capped:
-        return [*features, _timed(of_mean, [], level, nan, timing_s)]
-    value_s, without_s = _of_mean_s([_read(read) for read in capped], level_a, cap_a)
-    if value_s is None or None in without_s:
-        return [*features, _timed(of_mean, [None], level, _longest_s(reads), timing_s)]
+        return [*features, _timed(of_mean, [], [], level, nan, timing_s)]
+    value_s, without_s, is_hidden = _of_mean_s([_read(read) for read in capped], level_a, cap_a)
+    if value_s is None or is_hidden or None in without_s:
+        longest_s = _longest_s(reads)
+        return [*features, _timed(of_mean, [value_s], [is_hidden], level, longest_s, timing_s)]
     n = len(capped)
     # The spread of the jackknife's values is that of the mean, shrunk by n - 1.
     spread_s = float(np.std(np.array(without_s, float), ddof=1)) if n > 1 else nan
@@ -87,14 +93,20 @@ def _at_level(
 
 
 def _timed(
-    name: str, times_s: Sequence[float | None], level: float, longest_s: float, timing_s: float
+    name: str,
+    times_s: Sequence[float | None],
+    hidden: Sequence[bool],
+    level: float,
+    longest_s: float,
+    timing_s: float,
 ) -> Feature:
-    """Return the mean of times; out of reach without any, a bound if many never came."""
+    """Return the mean of times; out of reach without any, a bound if many were not seen."""
     at, n = {"level": level}, len(times_s)
     if not n:
         return Feature(name, nan, "s", n=0, outcome=Outcome.OUT_OF_REACH, at=at)
     seen_s = np.array([longest_s if time_s is None else time_s for time_s in times_s])
-    if sum(time_s is None for time_s in times_s) > MOST_LATE * n:
+    unseen = sum(t is None or h for t, h in zip(times_s, hidden, strict=True))
+    if unseen > MOST_UNSEEN * n:
         return Feature(name, float(seen_s.mean()), "s", n=n, outcome=Outcome.CENSORED, at=at)
     error_s = float(seen_s.std(ddof=1)) / sqrt(n) if n > 1 else nan
     return Feature(name, float(seen_s.mean()), "s", hypot(error_s, timing_s), n, at=at)
@@ -102,30 +114,40 @@ def _timed(
 
 def _of_mean_s(
     currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float, cap_a: float
-) -> tuple[float | None, list[float | None]]:
-    """Return the time of the mean current, and of those without each trial in turn (jackknife)."""
+) -> tuple[float | None, list[float | None], bool]:
+    """Return the time of the mean current, those without each trial in turn, whether hidden."""
     size = min(time_s.size for time_s, _ in currents)
     time_s, n = currents[0][0][:size], len(currents)
-    capped_a = [np.minimum(current_a[:size], cap_a) for _, current_a in currents]
+    capped_a = [np.clip(current_a[:size], -cap_a, cap_a) for _, current_a in currents]
     total_a = np.sum(capped_a, axis=0)
     without_s = [_falls_s(time_s, (total_a - a) / max(n - 1, 1), level_a) for a in capped_a]
-    return _falls_s(time_s, total_a / n, level_a), without_s if n > 1 else [0.0]
+    mean_a = total_a / n
+    is_hidden = _is_hidden(time_s, mean_a, level_a)
+    return _falls_s(time_s, mean_a, level_a), without_s if n > 1 else [0.0], is_hidden
 
 
 def _falls_s(time_s: FloatArray, current_a: FloatArray, level_a: float) -> float | None:
-    """Return the first time below a level; zero if it is there at once, None if never.
+    """Return the last time above a level; zero if it is below at once, None if it stays above.
 
     Between samples the resistance is taken as linear in time, which it is as a gap begins.
     """
-    below = np.flatnonzero(current_a < level_a)
-    if not below.size:
-        return None
-    at = int(below[0])
-    if at == 0:
+    above = np.flatnonzero(np.abs(current_a) >= level_a)
+    if not above.size:
         return 0.0
-    before, after = 1.0 / current_a[at - 1], 1.0 / max(current_a[at], 1e-3 * level_a)
+    at = int(above[-1])
+    if at + 1 == current_a.size:
+        return None
+    if current_a[at] < 0:
+        return float(time_s[at])
+    before, after = 1.0 / current_a[at], 1.0 / max(current_a[at + 1], 1e-3 * level_a)
     share = (1.0 / level_a - before) / (after - before)
-    return float(time_s[at - 1] + share * (time_s[at] - time_s[at - 1]))
+    return float(time_s[at] + share * (time_s[at + 1] - time_s[at]))
+
+
+def _is_hidden(time_s: FloatArray, current_a: FloatArray, level_a: float) -> bool:
+    """Whether the last current above a level is the amplifier's tail, against the read voltage."""
+    above = np.flatnonzero(np.abs(current_a) >= level_a)
+    return bool(above.size and current_a[above[-1]] < 0)
 
 
 def _corners(reading: CurrentReading) -> FloatArray | None:
