@@ -18,6 +18,7 @@ from pymeasure.experiment import FloatParameter, IntegerParameter, Procedure
 from labbench.connection import Connection
 from labbench.errors import SettingError
 from labbench.features import PulseReading, Response, read_pulses
+from labbench.features.pulses import has_pulses
 from labbench.stimulus import Pulse, PulseTrain, Stimulus
 
 
@@ -117,7 +118,7 @@ class NeuronProcedure(Procedure):
             else:
                 response = self.player.play(asked)
             self.record(ordinal, response)
-            if isinstance(response.stimulus, PulseTrain) and "output" in response.trace.channels:
+            if has_pulses(response):
                 for reading in read_pulses(response):
                     self.emit("results", self._row(ordinal, reading))
             ordinal += 1

@@ -25,7 +25,7 @@ class Relaxation(NeuronProcedure):
 
     name: ClassVar[str] = "relaxation"
     version: ClassVar[str] = "1"
-    properties: ClassVar[tuple[str, ...]] = ("relaxation_levels",)
+    properties: ClassVar[tuple[str, ...]] = ("relaxation_read",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
 
     set_v = FloatParameter("Set voltage", units="V", default=1.0, minimum=0.01, maximum=20)

@@ -12,8 +12,8 @@ from typing import Any
 
 from labbench.bench.bench import Bench
 from labbench.features import Response, read_pulses
+from labbench.features.pulses import has_pulses
 from labbench.report.device import draw_features, save_features
-from labbench.stimulus import PulseTrain
 from labbench.store import PulseRow, Store
 from procedures.base import NeuronProcedure
 
@@ -106,7 +106,7 @@ def run_procedure(
                 reading.fired,
                 reading.latency_s,
             )
-            for reading in (read_pulses(response) if _has_pulses(response) else ())
+            for reading in (read_pulses(response) if has_pulses(response) else ())
         ]
         store.save_response(run_id, ordinal, response, rows)
         recorded.append(response)
@@ -150,10 +150,6 @@ def run_procedure(
     on_progress(100.0)
     save_features(store, run_id, draw_features(procedure.name, recorded))
     return RunReport(run_id, state, len(recorded))
-
-
-def _has_pulses(response: Response) -> bool:
-    return isinstance(response.stimulus, PulseTrain) and "output" in response.trace.channels
 
 
 @contextmanager

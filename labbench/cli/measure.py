@@ -94,6 +94,37 @@ def run(
         print_features(store.features(run_id=report.run_id))
 
 
+def characterize(
+    bench: BenchFile,
+    db: Database,
+    device: Device,
+    effort: Annotated[
+        float, typer.Option("--effort", help="Repeats, over the usual.", min=0.01, max=100)
+    ] = 1.0,
+) -> None:
+    """Characterise a neuron: all procedures in one plan, scaled to the device, a run for each."""
+    from labbench.bench import open_bench
+    from labbench.bench.characterize import characterize as characterize_device
+    from labbench.bench.run import begin_session
+    from labbench.store import Store
+
+    with stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
+        device_id = store.add_device(device, "neuron")
+        session_id = begin_session(opened, store)
+        with progress() as show:
+            found = characterize_device(
+                opened, store, session_id, device_id, effort=effort, on_progress=show
+            )
+        for report in found.reports:
+            features = store.features(run_id=report.run_id)
+            print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
+            print_features(f for f in features if f.feature.outcome != "out of reach of the wiring")
+        for missed in found.out_of_reach:
+            print(f"out of reach of the wiring: {missed}")
+        for note in found.notes:
+            print(f"note: {note}")
+
+
 def _settings(given: list[str]) -> dict[str, str]:
     settings: dict[str, str] = {}
     for item in given:

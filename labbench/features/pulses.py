@@ -65,14 +65,24 @@ def read_pulses(response: Response, channel: str = "output") -> tuple[PulseReadi
     )
 
 
+def has_pulses(response: Response) -> bool:
+    """Whether a response is one of an output to pulses."""
+    return isinstance(response.stimulus, PulseTrain) and "output" in response.trace.channels
+
+
 def readings_of_trains(
     responses: Sequence[Response], n_pulses: int
 ) -> list[tuple[PulseReading, ...]]:
-    """Return the readings of those responses whose train has `n_pulses` pulses."""
+    """Return the readings of those responses whose train has `n_pulses` pulses.
+
+    Those with a grounded gate, which have no output, are passed over.
+    """
     return [
         read_pulses(response)
         for response in responses
-        if isinstance(response.stimulus, PulseTrain) and len(response.stimulus.pulses) == n_pulses
+        if has_pulses(response)
+        and isinstance(response.stimulus, PulseTrain)
+        and len(response.stimulus.pulses) == n_pulses
     ]
 
 

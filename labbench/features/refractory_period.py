@@ -106,7 +106,8 @@ def _latencies_s(readings: Iterable[PulseReading]) -> list[float]:
 
 
 def _recovery(responses: Sequence[Response]) -> Feature:
-    times_s = [t for response in responses if (t := recovery_time_s(response)) is not None]
+    seen = [response for response in responses if "output" in response.trace.channels]
+    times_s = [t for response in seen if (t := recovery_time_s(response)) is not None]
     if len(times_s) < FEWEST_TRIALS:
         return Feature("recovery_time", nan, "s", n=len(times_s), outcome=Outcome.TOO_FEW)
     mean, scatter = log_mean(times_s)

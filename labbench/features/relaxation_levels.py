@@ -1,140 +1,194 @@
-"""Relaxation read by a source meter: set, then a small read voltage, one reading after the other.
+"""Relaxation of a filament under a small read voltage: when the current falls through levels.
 
-The on current is that of the set state at the read voltage, by Ohm's law from the last reading of
-the set block. The time runs from the end of that block to where the current crosses a fraction of
-it, interpolated in its logarithm. What is gone in the first reading was faster than that, and a
-source meter cannot say by how much: such times are bounds, CENSORED where there is no other. A
-level within the noise of the readings is crossed unseen: NOT_IDENTIFIABLE, or a lower bound where
-the current was still seen in a reading or more.
+The current is counted in parts of what the closed filament would carry at the read voltage, from
+the end of the falling edge on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log
+from math import hypot, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labbench.features.feature import Feature, Outcome, Response
-from labbench.features.repeats import geometric_mean, median
-from labbench.features.volatile_switching import THRESHOLD_A
-from labbench.stimulus import Sweep
+from labbench.features.grounded import (
+    CurrentReading,
+    interval_error_s,
+    nothing_seen,
+    readings_of_currents,
+)
+from labbench.stimulus import Waveform
 
 VERSION = "1"
 
-FRACTIONS = (0.1, 1e-4)
-# Levels below this many standard deviations of the last readings are within their noise.
-_NOISE_SDS = 3.0
-# Median of the absolute difference of two draws from a normal law of sd 1.
-_MEDIAN_STEP = 0.9539
-
 FloatArray = NDArray[np.float64]
+LEVELS = (1e-2, 1e-3, 1e-4)
+# In the mean, currents above this count as this: a measuring range may end there.
+CAP = 0.02
+MOST_UNSEEN = 0.2
+_NAMES = ("relaxation_level_time", "relaxation_level_time_of_mean")
 
 
 def relaxation_levels(responses: Sequence[Response]) -> list[Feature]:
-    """Draw the time to a tenth and to a ten-thousandth of the on current.
+    """Return when the read current falls through 1e-2, 1e-3 and 1e-4 of the closed filament's.
 
     Parameters
     ----------
     responses : sequence of Response
-        Timed sweeps of the input: a block at the largest level, then one at the last level,
-        smaller and not zero. Others are left out.
+        To a dwell and a read voltage, gate grounded; others are passed over. The conductance of
+        the closed filament is the median of the dwells that were not clipped.
 
     Returns
     -------
     list of Feature
-        `relaxation_time` (s, geometric mean) at each fraction with `_log_sd`; with no time seen,
-        CENSORED with the tightest bound as the value. `set_current` (A) and `read_interval` (s).
-        DID_NOT_FIRE where nothing was set. Empty if there is no such sweep.
+        At each level: ``relaxation_level_time`` (mean of the single trials' times, linear, since a
+        jump just before the read makes some of them zero) and ``relaxation_level_time_of_mean``
+        (of the mean of all trials' currents, up to 2 % of the closed filament's each; it reaches
+        lower). OUT_OF_REACH where the level is below noise or resolution. CENSORED, a bound:
+        from below where the read was too short, from above where the tail of the amplifier,
+        against the read voltage, hid it.
     """
-    sweeps = [
-        r for r in responses if isinstance(r.stimulus, Sweep) and _is_set_and_read(r.stimulus)
-    ]
-    if not sweeps:
-        return []
-    first_s: dict[float, list[tuple[str, float]]] = {fraction: [] for fraction in FRACTIONS}
-    set_a, interval_s = [], []
-    for response in sweeps:
-        time_s, current_a, on_a, was_a = _decay(response)
-        set_a.append(was_a)
-        interval_s.append(float(np.median(np.diff(time_s))) if time_s.size > 1 else time_s[0])
-        if was_a <= THRESHOLD_A:
-            continue
-        for fraction, found in first_s.items():
-            found.append(_crossing(time_s, current_a, fraction * on_a))
-    features = [feature for f in FRACTIONS for feature in _describe(first_s[f], f)]
-    return [
-        *features,
-        median("set_current", set_a, "A", {}),
-        median("read_interval", interval_s, "s", {}),
-    ]
+    reads = [r for r in readings_of_currents(responses) if _corners(r) is not None]
+    closed_s = [c for r in reads if (c := r.closed_s(*_dwell(r))) is not None]
+    if not closed_s:
+        units = {f"{name}": "s" for name in _NAMES}
+        return nothing_seen(responses, **units)
+    features: list[Feature] = []
+    for level in LEVELS:
+        features += _at_level(reads, float(np.median(closed_s)), level, interval_error_s(responses))
+    return features
 
 
-def _is_set_and_read(stimulus: Sweep) -> bool:
-    level_v = np.abs(stimulus.voltage_v)
-    last = int(np.flatnonzero(level_v == level_v.max())[-1])
-    after_v = level_v[last + 1 :]
-    return bool(
-        stimulus.terminal == "input"
-        and stimulus.dwell_s is not None
-        and after_v.size
-        and after_v[0] > 0.0
-        and (after_v == after_v[0]).all()
-    )
+def _at_level(
+    reads: Sequence[CurrentReading], closed_s: float, level: float, timing_s: float
+) -> list[Feature]:
+    """Return both times at a level."""
+    closed_a = closed_s * abs(_read_v(reads[0]))
+    level_a, cap_a = level * closed_a, CAP * closed_a
+    # A rail below the level would be taken for a current that has not fallen yet.
+    single = [r for r in reads if _top_a(r) > level_a > r.smallest_a()]
+    capped = [r for r in reads if _top_a(r) > cap_a]
+    quietest_a = min((read.smallest_a() for read in capped), default=0.0)
+    # A first look with a wide range would drown the others.
+    capped = [read for read in capped if read.smallest_a() <= 2 * quietest_a]
+    if capped and level_a <= max(read.smallest_a(len(capped)) for read in capped):
+        capped = []
+    times_s = [_falls_s(*_read(read), level_a) for read in single]
+    hidden = [_is_hidden(*_read(read), level_a) for read in single]
+    features = [_timed(_NAMES[0], times_s, hidden, level, _longest_s(reads), timing_s)]
+    of_mean = _NAMES[1]
+    if not capped:
+        return [*features, _timed(of_mean, [], [], level, nan, timing_s)]
+    value_s, without_s, is_hidden = _of_mean_s([_read(read) for read in capped], level_a, cap_a)
+    if value_s is None or is_hidden or None in without_s:
+        longest_s = _longest_s(reads)
+        return [*features, _timed(of_mean, [value_s], [is_hidden], level, longest_s, timing_s)]
+    n = len(capped)
+    # The spread of the jackknife's values is that of the mean, shrunk by n - 1.
+    spread_s = float(np.std(np.array(without_s, float), ddof=1)) if n > 1 else nan
+    error_s = hypot((n - 1) * spread_s / sqrt(n), timing_s)
+    return [*features, Feature(of_mean, value_s, "s", error_s, n, at={"level": level})]
 
 
-def _decay(response: Response) -> tuple[FloatArray, FloatArray, float, float]:
-    """Return time since the set, read current, on current at the read voltage, set current."""
-    stimulus, trace = response.stimulus, response.trace
-    assert isinstance(stimulus, Sweep)
-    level_v = np.abs(stimulus.voltage_v)
-    last = int(np.flatnonzero(level_v == level_v.max())[-1])
-    current_a, voltage_v = np.abs(trace.values("memristor")), np.abs(trace.values("input"))
-    on_a = float(current_a[last] / voltage_v[last] * level_v[-1])
-    # A reading stands at the end of its dwell, which is when the next level starts.
-    time_s = trace.time_s[last + 1 :] - trace.time_s[last]
-    return time_s, current_a[last + 1 :], on_a, float(current_a[last])
+def _timed(
+    name: str,
+    times_s: Sequence[float | None],
+    hidden: Sequence[bool],
+    level: float,
+    longest_s: float,
+    timing_s: float,
+) -> Feature:
+    """Return the mean of times; out of reach without any, a bound if many were not seen."""
+    at, n = {"level": level}, len(times_s)
+    if not n:
+        return Feature(name, nan, "s", n=0, outcome=Outcome.OUT_OF_REACH, at=at)
+    seen_s = np.array([longest_s if time_s is None else time_s for time_s in times_s])
+    unseen = sum(t is None or h for t, h in zip(times_s, hidden, strict=True))
+    if unseen > MOST_UNSEEN * n:
+        return Feature(name, float(seen_s.mean()), "s", n=n, outcome=Outcome.CENSORED, at=at)
+    error_s = float(seen_s.std(ddof=1)) / sqrt(n) if n > 1 else nan
+    return Feature(name, float(seen_s.mean()), "s", hypot(error_s, timing_s), n, at=at)
 
 
-def _crossing(time_s: FloatArray, current_a: FloatArray, level_a: float) -> tuple[str, float]:
-    """Return how a level was crossed ("seen", "shorter", "longer", "lost"), and the time in s."""
-    # From differences of neighbours, by the median: what still decays there is not noise.
-    steps_a = np.abs(np.diff(current_a[3 * current_a.size // 4 :]))
-    noise_a = _NOISE_SDS * float(np.median(steps_a)) / _MEDIAN_STEP if steps_a.size else 0.0
-    if level_a <= noise_a:
-        gone = int(np.argmax(current_a <= noise_a))
-        return ("longer", float(time_s[gone - 1])) if gone else ("lost", float(time_s[0]))
-    below = np.flatnonzero(current_a < level_a)
-    if not below.size:
-        return "longer", float(time_s[-1])
-    index = int(below[0])
-    if index == 0:
-        return "shorter", float(time_s[0])
-    pair = slice(index - 1, index + 1)
-    # Zero or less is noise about nothing: then the end of the step is all there is to say.
-    if current_a[index] <= 0.0:
-        return "seen", float(time_s[index])
-    high, low = (log(value) for value in current_a[pair])
-    share = (high - log(level_a)) / (high - low)
-    early, late = (log(value) for value in time_s[pair])
-    return "seen", exp(early + share * (late - early))
+def _of_mean_s(
+    currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float, cap_a: float
+) -> tuple[float | None, list[float | None], bool]:
+    """Return the time of the mean current, those without each trial in turn, whether hidden."""
+    size = min(time_s.size for time_s, _ in currents)
+    time_s, n = currents[0][0][:size], len(currents)
+    capped_a = [np.clip(current_a[:size], -cap_a, cap_a) for _, current_a in currents]
+    total_a = np.sum(capped_a, axis=0)
+    without_s = [_falls_s(time_s, (total_a - a) / max(n - 1, 1), level_a) for a in capped_a]
+    mean_a = total_a / n
+    is_hidden = _is_hidden(time_s, mean_a, level_a)
+    return _falls_s(time_s, mean_a, level_a), without_s if n > 1 else [0.0], is_hidden
 
 
-def _describe(found: Sequence[tuple[str, float]], fraction: float) -> list[Feature]:
-    at, name = {"fraction": fraction}, "relaxation_time"
-    if not found:
-        return [Feature(name, float("nan"), "s", n=0, outcome=Outcome.DID_NOT_FIRE, at=at)]
-    kinds = ("seen", "shorter", "longer", "lost")
-    by_kind = {kind: [time_s for k, time_s in found if k == kind] for kind in kinds}
-    if by_kind["lost"]:
-        lost = Outcome.NOT_IDENTIFIABLE
-        return [Feature(name, float("nan"), "s", n=len(found), outcome=lost, at=at)]
-    if not by_kind["seen"]:
-        bounds = by_kind["shorter"] or by_kind["longer"]
-        bound_s = min(bounds) if by_kind["shorter"] else max(bounds)
-        return [Feature(name, bound_s, "s", n=len(found), outcome=Outcome.CENSORED, at=at)]
-    return geometric_mean(
-        name, by_kind["seen"], at,
-        shorter_than_s=by_kind["shorter"], longer_than_s=by_kind["longer"],
-    )  # fmt: skip
+def _falls_s(time_s: FloatArray, current_a: FloatArray, level_a: float) -> float | None:
+    """Return the last time above a level; zero if it is below at once, None if it stays above.
+
+    Between samples the resistance is taken as linear in time, which it is as a gap begins.
+    """
+    above = np.flatnonzero(np.abs(current_a) >= level_a)
+    if not above.size:
+        return 0.0
+    at = int(above[-1])
+    if at + 1 == current_a.size:
+        return None
+    if current_a[at] < 0:
+        return float(time_s[at])
+    before, after = 1.0 / current_a[at], 1.0 / max(current_a[at + 1], 1e-3 * level_a)
+    share = (1.0 / level_a - before) / (after - before)
+    return float(time_s[at] + share * (time_s[at + 1] - time_s[at]))
+
+
+def _is_hidden(time_s: FloatArray, current_a: FloatArray, level_a: float) -> bool:
+    """Whether the last current above a level is the amplifier's tail, against the read voltage."""
+    above = np.flatnonzero(np.abs(current_a) >= level_a)
+    return bool(above.size and current_a[above[-1]] < 0)
+
+
+def _corners(reading: CurrentReading) -> FloatArray | None:
+    """Return times of the dwell's start and end and the read's start and end, (4,)."""
+    if not isinstance(reading.stimulus, Waveform):
+        return None
+    time_s, level_v = reading.stimulus.breakpoints()
+    driven = np.flatnonzero(level_v != 0)
+    if driven.size != 4 or abs(level_v[driven[2]] - level_v[driven[3]]) > 1e-3:
+        return None
+    return time_s[driven]
+
+
+def _dwell(reading: CurrentReading) -> tuple[float, float]:
+    corners = _corners(reading)
+    assert corners is not None
+    return float(corners[0]), float(corners[1])
+
+
+def _read_v(reading: CurrentReading) -> float:
+    corners = _corners(reading)
+    assert corners is not None
+    return float(reading.stimulus.sample([0.5 * (corners[2] + corners[3])])[0])
+
+
+def _read(reading: CurrentReading) -> tuple[FloatArray, FloatArray]:
+    """Return time since the read began, and the current along the read voltage."""
+    corners = _corners(reading)
+    assert corners is not None
+    inside = (reading.time_s >= corners[2] - 1e-12) & (reading.time_s <= corners[3])
+    sign = 1.0 if _read_v(reading) > 0 else -1.0
+    return reading.time_s[inside] - corners[2], sign * reading.current_a[inside]
+
+
+def _longest_s(readings: Sequence[CurrentReading]) -> float:
+    """Return how long all of them were read, at least."""
+    return min(float(_read(reading)[0][-1]) for reading in readings)
+
+
+def _top_a(reading: CurrentReading) -> float:
+    """Return the largest current that was recorded as it is; infinite without a rail."""
+    if not reading.is_censored.any():
+        return float("inf")
+    return float(np.abs(reading.current_a[reading.is_censored]).min())

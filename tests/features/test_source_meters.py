@@ -15,7 +15,7 @@ from labbench.features import (
     endurance,
     forming,
     ramp_rate,
-    relaxation_levels,
+    relaxation_read,
     resistor,
     state_read,
     transistor,
@@ -286,7 +286,7 @@ def decay(tau_s, dwell_s, noise_a=0.0, n=60):
 @given(st.floats(1.0, 5.0))
 def test_a_relaxation_between_readings(tau_in_dwells):
     dwell_s = 1e-3
-    found = by_label(relaxation_levels([decay(tau_in_dwells * dwell_s, dwell_s)] * 2))
+    found = by_label(relaxation_read([decay(tau_in_dwells * dwell_s, dwell_s)] * 2))
     for fraction in (0.1, 1e-4):
         feature = found[f"relaxation_time at fraction={fraction:g}"]
         expected_s = -log(fraction) * tau_in_dwells * dwell_s
@@ -296,13 +296,13 @@ def test_a_relaxation_between_readings(tau_in_dwells):
 
 
 def test_relaxations_out_of_reach():
-    fast = by_label(relaxation_levels([decay(1e-5, 1e-3)] * 2))
+    fast = by_label(relaxation_read([decay(1e-5, 1e-3)] * 2))
     feature = fast["relaxation_time at fraction=0.1"]
     assert (feature.outcome, feature.value) == (Outcome.CENSORED, pytest.approx(1e-3))
-    slow = by_label(relaxation_levels([decay(10.0, 1e-3)] * 2))
+    slow = by_label(relaxation_read([decay(10.0, 1e-3)] * 2))
     feature = slow["relaxation_time at fraction=0.0001"]
     assert feature.outcome in (Outcome.CENSORED, Outcome.NOT_IDENTIFIABLE)
-    hidden = by_label(relaxation_levels([decay(1e-5, 1e-3, noise_a=1e-10)] * 2))
+    hidden = by_label(relaxation_read([decay(1e-5, 1e-3, noise_a=1e-10)] * 2))
     feature = hidden["relaxation_time at fraction=0.0001"]
     assert feature.outcome is Outcome.NOT_IDENTIFIABLE
     assert isnan(feature.value)
