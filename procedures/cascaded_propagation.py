@@ -23,9 +23,9 @@ from procedures.base import (
     Request,
     check_order,
     on_grid,
-    search_threshold,
     single_pulse,
 )
+from procedures.search import search_threshold
 
 SEARCH_WIDTH_S = 3e-3
 

@@ -10,9 +10,9 @@ from procedures.base import (
     NeuronProcedure,
     Protocolled,
     check_order,
-    search_threshold,
     single_pulse,
 )
+from procedures.search import search_threshold
 
 SEARCH_WIDTH_S = 3e-3
 
