@@ -31,6 +31,8 @@ class Connection:
         Largest memristor current to be recorded with a grounded gate; None for all there can be.
     added_capacitance_f : float or None
         From the gate to ground, by the follower that watches it, where known.
+    interstage_gain : float or None
+        Of the stage through which the output drives a second neuron like it, where there is one.
     """
 
     gate: str = "open"
@@ -39,6 +41,7 @@ class Connection:
     supply_v: float | None = None
     current_range_a: float | None = None
     added_capacitance_f: float | None = None
+    interstage_gain: float | None = None
 
     def __post_init__(self) -> None:
         if self.gate not in GATES:

@@ -295,6 +295,7 @@ class Bench:
             connection,
             load_resistance_ohm=wiring.load_resistance_ohm,
             supply_v=self._fed_v,
+            interstage_gain=wiring.interstage_gain,
         )
 
     def safe(self) -> None:

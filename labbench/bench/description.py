@@ -91,6 +91,8 @@ class Wiring(_Section):
     ----------
     second_output_channel : int, optional
         Of the second neuron of a chain.
+    interstage_gain : float, optional
+        Of the stage between the first neuron and the second.
     follower : GateProbe, optional
         A buffer that watches the gate, volts for volts.
     amplifier : GateProbe, optional
@@ -106,6 +108,7 @@ class Wiring(_Section):
     input_channel: Channel = 1
     output_channel: Channel = 2
     second_output_channel: Channel | None = None
+    interstage_gain: Positive | None = None
     follower: GateProbe | None = None
     amplifier: GateProbe | None = None
     control_resistors: tuple[ControlResistor, ...] = ()

@@ -1,4 +1,4 @@
-"""A card as the bench connects it: gate grounded, another control resistor, load or supply."""
+"""A card as the bench connects it: gate grounded, another resistor or supply, in a row."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from labbench.connection import Connection
 from labbench.errors import StimulusError
 from labbench.model.card import ModelCard, parameter_names
+from labbench.model.chain import in_a_row
 
 
 def connected(card: ModelCard, connection: Connection) -> ModelCard:
@@ -32,7 +33,10 @@ def connected(card: ModelCard, connection: Connection) -> ModelCard:
         "load_resistance_ohm": connection.load_resistance_ohm,
         "supply_v": connection.supply_v,
     }
-    return card.with_values({name: value for name, value in given.items() if value is not None})
+    made = card.with_values({name: value for name, value in given.items() if value is not None})
+    if connection.interstage_gain is not None and made.circuit == "neuron":
+        return in_a_row(made, {"interstage_gain": connection.interstage_gain})
+    return made
 
 
 def grounded(card: ModelCard) -> ModelCard:
