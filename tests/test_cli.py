@@ -51,7 +51,7 @@ def one_line(err):
 def test_version_and_lists(cli):
     assert cli("--version")[1] == "0.1.0\n"
     out = cli("procedures")[1]
-    assert "threshold_firing (version 1)" in out
+    assert "threshold_firing (version 2)" in out
     assert "width_s" in out
     assert "keithley2400" in cli("instruments")[1]
     assert "b1" in cli("card", "list")[1]

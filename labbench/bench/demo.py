@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
 
+from labbench.bench.bench import Bench
 from labbench.bench.opening import open_bench
 from labbench.bench.run import begin_session, run_procedure
 from labbench.compare import Scorecard
 from labbench.errors import OutputError
+from labbench.model import ModelCard
 from labbench.report.device import fit_device, load_device, report_device
 from labbench.report.scorecard import write_scorecard
 from labbench.store import Store
 from procedures import configure, find_procedure
 
-PROCEDURES = ("threshold_firing", "refractory_period")
+# Which bench measures what. The last one has two neurons like the first bench's one, in a row.
+BENCHES: Mapping[str, Sequence[str]] = {
+    "demo.toml": (
+        "threshold_firing",
+        "refractory_period",
+        "leaky_integration",
+        "intrinsic_plasticity",
+        "stochasticity",
+        "energy_per_spike",
+    ),
+    "chain.toml": ("cascaded_propagation",),
+}
 
 
 @dataclass(frozen=True)
@@ -55,34 +68,17 @@ def run_demo(
     OutputError
         If the folder cannot be made or written to.
     """
-    try:
-        folder.mkdir(exist_ok=True)
-        bench_file = folder / "bench.toml"
-        template = files("labbench.bench").joinpath("demo.toml").read_text("utf-8")
-        bench_file.write_text(template.replace("seed = 0", f"seed = {seed}"), "utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"The demo cannot write to {str(folder)!r}: {error.strerror}. "
-            "Name a folder in a place that exists and is writable."
-        ) from error
+    bench_files = _write_benches(folder, seed)
     database = folder / "lab.db"
     with Store.open(database, create=True, durable=False) as store:
         device = _new_device(store, seed)
-        with open_bench(bench_file) as bench:
-            device_id = store.add_device(device, "neuron")
-            session_id = begin_session(bench, store)
-            run_ids = []
-            for name in PROCEDURES:
-                report = run_procedure(
-                    bench,
-                    store,
-                    session_id,
-                    device_id,
-                    configure(find_procedure(name), {}),
-                    on_progress=partial(on_progress, name),
-                )
-                run_ids.append(report.run_id)
-            truth = bench.truth
+        device_id = store.add_device(device, "neuron")
+        run_ids: list[int] = []
+        truth: ModelCard | None = None
+        for bench_file, procedures in bench_files.items():
+            with open_bench(bench_file) as bench:
+                truth = truth or bench.truth
+                run_ids += _measure(bench, store, device_id, procedures, on_progress)
         on_progress("fit", 0)
         data = load_device(store, device, run_ids)
         fit = fit_device(store, data)
@@ -92,6 +88,46 @@ def run_demo(
         write_scorecard(folder / "scorecard.json", scorecard)
         on_progress("compare and report", 100)
     return DemoResult(scorecard, database, folder / "report.html", folder / "scorecard.json")
+
+
+def _write_benches(folder: Path, seed: int) -> dict[Path, Sequence[str]]:
+    """Write the bench files, and return them with the procedures of each."""
+    written = {}
+    try:
+        folder.mkdir(exist_ok=True)
+        for name, procedures in BENCHES.items():
+            template = files("labbench.bench").joinpath(name).read_text("utf-8")
+            bench_file = folder / name.replace("demo", "bench")
+            bench_file.write_text(template.replace("seed = 0", f"seed = {seed}"), "utf-8")
+            written[bench_file] = procedures
+    except OSError as error:
+        raise OutputError(
+            f"The demo cannot write to {str(folder)!r}: {error.strerror}. "
+            "Name a folder in a place that exists and is writable."
+        ) from error
+    return written
+
+
+def _measure(
+    bench: Bench,
+    store: Store,
+    device_id: int,
+    procedures: Sequence[str],
+    on_progress: Callable[[str, float], None],
+) -> list[int]:
+    """Run procedures as they are by default, and return the ids of their runs."""
+    session_id = begin_session(bench, store)
+    return [
+        run_procedure(
+            bench,
+            store,
+            session_id,
+            device_id,
+            configure(find_procedure(name), {}),
+            on_progress=partial(on_progress, name),
+        ).run_id
+        for name in procedures
+    ]
 
 
 def _new_device(store: Store, seed: int) -> str:

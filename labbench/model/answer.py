@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import nan
 from typing import Any
 
@@ -25,6 +26,7 @@ def answer(
     start_s: float = 0.0,
     sample_s: FloatArray | None = None,
     loading: Loading | None = None,
+    channels: Collection[str] | None = None,
 ) -> Trace:
     """Return the trace of one stimulus from rest; parameters are those of `simulate`.
 
@@ -36,14 +38,17 @@ def answer(
     """
     given: dict[str, Any] = {"seed": seed, "trial": trial, "noise": noise, "loading": loading}
     if card.circuit != "chain":
-        return simulate(
-            card, stimulus, interval_s=interval_s, start_s=start_s, sample_s=sample_s, **given
-        ).trace
+        record: dict[str, Any] = {
+            "interval_s": interval_s,
+            "start_s": start_s,
+            "sample_s": sample_s,
+        }
+        return simulate(card, stimulus, channels=channels, **record, **given).trace
     time_s, base = time_base(stimulus, interval_s, start_s, sample_s)
     start_s = min(start_s, float(time_s.min(initial=0.0)))
     first, *others = simulate_chain(card, stimulus, sample_s=time_s, start_s=start_s, **given)
-    channels = dict(trace_of(card, first, base).channels)
+    made = dict(trace_of(card, first, base, channels).channels)
     for number in range(2, int(card["stages"]) + 1):
         drain_v = others[number - 2].output_v if number - 2 < len(others) else nan * time_s
-        channels[f"output{number}"] = Channel(drain_v, "voltage", "V")
-    return Trace(channels, **base)
+        made[f"output{number}"] = Channel(drain_v, "voltage", "V")
+    return Trace(made, **base)

@@ -15,6 +15,8 @@ from labbench.model.sweeping import simulate_sweep
 from labbench.stimulus import Sweep
 from labbench.trace import Channel, Trace
 
+# What a bench calls otherwise than the model.
+_SEEN = {"gate": "node"}
 # Where a recorded sweep does not tell how long each voltage was held, this is assumed.
 ASSUMED_DWELL_S = 0.1
 
@@ -63,12 +65,13 @@ def replay_response(
             start_s=trace.start_s,
             sample_s=trace.uneven_time_s,
             loading=loading,
+            channels=[_SEEN.get(name, name) for name in trace.channels],
         )
     channels = dict(made.channels)
     if "memristor" in trace.channels:
         channels["memristor"] = _cut(channels["memristor"], trace.channel("memristor"))
     if "gate" in trace.channels:
-        channels["gate"] = channels["node"]
+        channels["gate"] = channels.pop("node")
     trace = Trace(channels, made.start_s, made.interval_s, made.uneven_time_s)
     return Response(stimulus, trace, response.connection)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -33,7 +34,11 @@ class Simulation:
 
     trace: Trace
     solution: Solution
-    energy_j: Mapping[str, float]
+
+    @cached_property
+    def energy_j(self) -> Mapping[str, float]:
+        """Energy of the record by element."""
+        return _energy(self.solution.card, self.solution)
 
     @property
     def outcome(self) -> Outcome:
@@ -54,6 +59,7 @@ def simulate(
     sample_s: FloatArray | None = None,
     loading: Loading | None = None,
     rtol: float = 1e-6,
+    channels: Collection[str] | None = None,
 ) -> Simulation:
     """Play one stimulus to a device at rest and record what a bench would see, and more.
 
@@ -73,6 +79,8 @@ def simulate(
     loading : Loading, optional
         The probe on the output.
     rtol : float
+    channels : collection of str, optional
+        Which channels the trace is to have, for what needs them quickly; all by default.
 
     Returns
     -------
@@ -93,11 +101,7 @@ def simulate(
     solution = advance(
         card, state, corner_s, level, time_s, noise=noise, loading=loading, rtol=rtol
     )
-    return Simulation(
-        trace=trace_of(card, solution, base),
-        solution=solution,
-        energy_j=_energy(card, solution),
-    )
+    return Simulation(trace_of(card, solution, base, channels), solution)
 
 
 def time_base(
@@ -134,23 +138,25 @@ def closed(corner_s: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatAr
     return corner_s, level
 
 
-def trace_of(card: ModelCard, solution: Solution, base: Mapping[str, Any]) -> Trace:
+def trace_of(
+    card: ModelCard,
+    solution: Solution,
+    base: Mapping[str, Any],
+    channels: Collection[str] | None = None,
+) -> Trace:
     """Return what a bench would record of a solution, and more; `base` from `time_base`."""
-    current_driven = card.drive == "current"
-    channels = {
-        "input": Channel(
-            solution.input,
-            "current" if current_driven else "voltage",
-            "A" if current_driven else "V",
-        ),
-        "node": Channel(solution.node_v, "voltage", "V"),
-        "memristor": Channel(solution.memristor_a, "current", "A"),
-        "f": Channel(np.ascontiguousarray(solution.f), "filament", "1"),
-        "r": Channel(np.ascontiguousarray(solution.r), "residue", "1"),
+    driven = ("current", "A") if card.drive == "current" else ("voltage", "V")
+    made: dict[str, Callable[[], Channel]] = {
+        "input": lambda: Channel(solution.input, *driven),
+        "node": lambda: Channel(solution.node_v, "voltage", "V"),
+        "memristor": lambda: Channel(solution.memristor_a, "current", "A"),
+        "f": lambda: Channel(np.ascontiguousarray(solution.f), "filament", "1"),
+        "r": lambda: Channel(np.ascontiguousarray(solution.r), "residue", "1"),
     }
     if card.circuit != "memristor":
-        channels["output"] = Channel(solution.output_v, "voltage", "V")
-    return Trace(channels, **base)
+        made["output"] = lambda: Channel(solution.output_v, "voltage", "V")
+    wanted = made if channels is None else [name for name in made if name in channels]
+    return Trace({name: made[name]() for name in wanted}, **base)
 
 
 def _energy(card: ModelCard, solution: Solution) -> dict[str, float]:

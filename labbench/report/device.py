@@ -31,6 +31,8 @@ IMPORTED = {
     "imported_sweep": ("volatile_switching",),
     "imported_pulse": ("pulse_switching", "relaxation"),
 }
+# Smooth in the parameters, so that a fit may lean on them; the rest shows whether it holds.
+FIT_DATA = ("threshold_firing", "refractory_period", "identification_steps", "step_latency")
 PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
@@ -118,11 +120,14 @@ def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = No
         raise FitError(f"A {data.kind} has no model here: {', '.join(PRIOR_CARDS)} have.")
     prior = prior_card or read_card(PRIOR_CARDS[data.kind])
     name = f"{data.name}-fit"
+    runs = data.runs
     if data.kind == "neuron":
-        result = fit_neuron(data.all_responses(), prior, loading=data.loading, name=name)
+        runs = tuple(run for run in runs if run.procedure in FIT_DATA) or runs
+        responses = [r for run in runs for r in data.responses[run.id]]
+        result = fit_neuron(responses, prior, loading=data.loading, name=name)
     else:
         result = fit_memristor(data.all_responses(), prior, name=name)
-    run_ids = [run.id for run in data.runs]
+    run_ids = [run.id for run in runs]
     store.save_fit(
         store.save_card(result.card),
         run_ids,
