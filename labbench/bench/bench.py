@@ -17,8 +17,10 @@ from instruments.roles import (
     PulseSource,
     SourceMeter,
 )
+from labbench.bench.compliance import RAMP_STEP_S, ramp_down_levels
 from labbench.bench.description import BenchDescription, InstrumentEntry, read_bench
 from labbench.bench.guard import check_limits
+from labbench.bench.safe_end import switch_off, unsafe
 from labbench.errors import BenchError, InstrumentError, LabbenchError, LinkError
 from labbench.features import Response
 from labbench.model import ModelCard
@@ -71,7 +73,7 @@ class Bench:
             self._close()
         finally:
             if faults:
-                raise InstrumentError(_unsafe(faults)) from error
+                raise InstrumentError(unsafe(faults)) from error
 
     def roles(self) -> dict[str, tuple[InstrumentEntry, Any]]:
         """Return the instruments by role, each with its entry in the bench file."""
@@ -135,7 +137,9 @@ class Bench:
         self.pulse_source.trigger()
         self.clock.sleep(stimulus.duration_s)
         record = self.digitizer.read()
-        self.clock.sleep(stimulus.rest_s)
+        rested_s = self.clock.now() + stimulus.rest_s
+        self.observe()
+        self.clock.sleep(max(rested_s - self.clock.now(), 0.0))
         names = {str(wiring.input_channel): "input", str(wiring.output_channel): "output"}
         return Response(emitted, _renamed(record, names))
 
@@ -149,28 +153,18 @@ class Bench:
         """
         faults = self.make_safe()
         if faults:
-            raise InstrumentError(_unsafe(faults))
+            raise InstrumentError(unsafe(faults))
 
     def make_safe(self) -> list[str]:
-        """Bring every output to zero and off, and return what failed.
+        """Bring every output to zero and off, and return what failed; see `switch_off`."""
+        return switch_off({role: (e.address, each) for role, (e, each) in self.roles().items()})
 
-        One instrument's failure does not keep the next one from being switched off, and neither
-        does Ctrl-C: it is raised again once all of them were tried.
-        """
-        faults, stop = [], None
-        for role, (entry, instrument) in self.roles().items():
-            for _ in range(2):
-                try:
-                    instrument.safe()
-                except KeyboardInterrupt as error:
-                    stop = error
-                    continue
-                except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
-                    faults.append(f"{role} at {entry.address}: {error}")
-                break
-        if stop is not None:
-            raise stop
-        return faults
+    def ramp_down(self) -> None:
+        """Bring the supply to zero in small steps, for devices that a sudden end would hurt."""
+        wiring = self.description.wiring
+        for level_v in ramp_down_levels(wiring.supply_v):
+            self.supply.source_voltage(level_v, wiring.supply_compliance_a)
+            self.clock.sleep(RAMP_STEP_S)
 
     def check(self) -> list[str]:
         """Return a line for each role: who answers there, and the limits; changes nothing."""
@@ -277,9 +271,3 @@ def _span(stimulus: Stimulus) -> float:
 def _middle(stimulus: Stimulus) -> float:
     level = stimulus.breakpoints()[1]
     return float(max(level.max(), 0.0) + min(level.min(), 0.0)) / 2
-
-
-def _unsafe(faults: list[str]) -> str:
-    return "These outputs could not be verified as off - switch them off by hand: " + "; ".join(
-        faults
-    )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from labbench.errors import StimulusError
 from labbench.features import Response
-from labbench.stimulus import PulseTrain, Stimulus
+from labbench.stimulus import PulseTrain, Stimulus, Sweep
 
 FloatArray = NDArray[np.float64]
 
@@ -81,6 +81,10 @@ def worst_dose(stimulus: Stimulus, resistance_ohm: float | None) -> Dose:
     elif resistance_ohm is not None:
         charge_c = float(step_s @ _mean_magnitude(a, b)) / resistance_ohm
         energy_j = float(step_s @ (a * a + a * b + b * b)) / 3.0 / resistance_ohm
+        if isinstance(stimulus, Sweep) and stimulus.compliance_a is not None:
+            level_v_s = charge_c * resistance_ohm
+            charge_c = min(charge_c, stimulus.compliance_a * float(step_s[is_away].sum()))
+            energy_j = min(energy_j, stimulus.compliance_a * level_v_s)
     return Dose(stimulus.kind, n_pulses, peak_v, float(step_s[is_away].sum()), charge_c, energy_j)
 
 

@@ -1,0 +1,94 @@
+"""The player between a procedure and the bench: nothing is applied that is not counted first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from labbench.bench.bench import Bench
+from labbench.bench.compliance import CompliancePolicy, judge, policy_named
+from labbench.bench.guard import check_limits
+from labbench.bench.tally import Tally, compare_with_bench, compare_with_device, dose_at
+from labbench.errors import BudgetError
+from labbench.features import Response
+from labbench.stimulus import Stimulus
+from labbench.store import DoseRecord, Store
+from procedures.base import NeuronProcedure
+
+
+@dataclass
+class GuardedPlayer:
+    """Plays on a bench, within limits and budget, and enters each stimulus into the ledger.
+
+    Attributes
+    ----------
+    bench, store : Bench, Store
+    run_id : int
+        Running.
+    procedure : NeuronProcedure
+        Asked before each stimulus for its compliance policy.
+    policy : CompliancePolicy or None
+        In place of the procedure's.
+    spent, budget
+        Of the device, when the run began.
+    tally : Tally
+        What was applied so far.
+    in_compliance : bool or None
+        What was seen after the last stimulus.
+    stopped : str
+        Why no further stimulus may be applied; empty while one may.
+    """
+
+    bench: Bench
+    store: Store
+    run_id: int
+    procedure: NeuronProcedure
+    policy: CompliancePolicy | None
+    spent: DoseRecord
+    budget: Mapping[str, float]
+    tally: Tally = field(default=Tally(), init=False)
+    in_compliance: bool | None = field(default=None, init=False)
+    stopped: str = field(default="", init=False)
+
+    def play(self, stimulus: Stimulus) -> Response:
+        """Apply a stimulus, once it is in the ledger, and look at the supply afterwards.
+
+        Raises
+        ------
+        LimitError
+            If the stimulus itself exceeds a limit; it is not applied then.
+        BudgetError
+            If with it the run would exceed a limit, or the device its budget; likewise.
+        """
+        description = self.bench.description
+        check_limits(stimulus, description.limits)
+        dose = dose_at(description, stimulus)
+        tally = self.tally.plus(stimulus, dose, description)
+        self._require(tally)
+        policy = self.policy or policy_named(self.procedure.compliance_policy)
+        ordinal = self.tally.n_stimuli
+        self.store.apply_dose(self.run_id, ordinal, dose, policy)
+        self.tally = tally
+        response = self.bench.play(stimulus)
+        check = self.bench.compliance
+        self.in_compliance = None if check is None else check.in_compliance
+        verdict = judge(policy, self.in_compliance, ordinal, description.wiring.supply_compliance_a)
+        if verdict.ramps:
+            self.bench.ramp_down()
+        if verdict.stops:
+            self.stopped = verdict.note
+        return response
+
+    def safe(self) -> None:
+        """Leave every output at zero and off."""
+        self.bench.safe()
+
+    def _require(self, tally: Tally) -> None:
+        compared = compare_with_bench(tally, self.bench.description)
+        compared += compare_with_device(tally, self.spent, self.budget)
+        exceeded = [each for each in compared if each.is_exceeded]
+        if exceeded:
+            faults = "; ".join(f"{each} ({each.remedy})" for each in exceeded)
+            raise BudgetError(
+                f"Stimulus {self.tally.n_stimuli} would be too much, and was not applied. {faults}."
+            )
