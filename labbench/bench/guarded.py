@@ -75,13 +75,23 @@ class GuardedPlayer:
         verdict = judge(policy, self.in_compliance, ordinal, description.wiring.supply_compliance_a)
         if verdict.ramps:
             self.bench.ramp_down()
-        if verdict.stops:
-            self.stopped = verdict.note
+        self.stopped = verdict.note or self._gone_off(ordinal)
         return response
 
     def safe(self) -> None:
         """Leave every output at zero and off."""
         self.bench.safe()
+
+    def _gone_off(self, ordinal: int) -> str:
+        """Return which output went off by itself, by an overload or an opened interlock."""
+        sources = {"pulse source": self.bench.pulse_source, "supply": self.bench.supply}
+        off = [name for name, source in sources.items() if not source.is_output_on]
+        if not off:
+            return ""
+        return (
+            f"the output of the {' and the '.join(off)} went off by itself during stimulus "
+            f"{ordinal}: look for an overload or an open interlock; that response shows it"
+        )
 
     def _require(self, tally: Tally) -> None:
         compared = compare_with_bench(tally, self.bench.description)

@@ -54,6 +54,8 @@ def recover(
             here.append(run)
         elif _has_nothing_on(store, run):
             marked += _mark(store, run, on_notice, "its process had ended")
+        elif run.id in given_up:
+            marked += _mark(store, run, on_notice, "given up by the operator, its bench unseen")
         else:
             name = store.session(run.session_id).config.get("name", "?")
             on_notice(

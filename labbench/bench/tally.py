@@ -110,13 +110,14 @@ def largest(tallies: list[Tally]) -> Tally:
 def compare_with_bench(tally: Tally, bench: BenchDescription) -> list[Comparison]:
     """Lay a tally beside the limits of a bench."""
     limits, wiring = bench.limits, bench.wiring
+    fewer = "take fewer or shorter pulses"
     rows: tuple[tuple[str, float, str, float | None, str, str], ...] = (
         ("voltage", tally.peak_v, "V", limits.voltage_v, "voltage_v", "lower the amplitude"),
         ("time away from zero", tally.longest_s, "s", limits.pulse_width_s, "pulse_width_s",
          "shorten the pulses"),
         ("current", tally.current_a, "A", limits.current_a, "current_a", "lower the amplitude"),
-        ("charge", tally.charge_c, "C", limits.charge_c, "charge_c", "take fewer or shorter pulses"),
-        ("energy", tally.energy_j, "J", limits.energy_j, "energy_j", "take fewer or shorter pulses"),
+        ("charge", tally.charge_c, "C", limits.charge_c, "charge_c", fewer),
+        ("energy", tally.energy_j, "J", limits.energy_j, "energy_j", fewer),
         ("pulses", tally.n_pulses, "", limits.n_pulses, "n_pulses", "take fewer"),
         ("duration", tally.duration_s, "s", limits.duration_s, "duration_s", "take fewer pulses"),
         ("supply", wiring.supply_v, "V", limits.supply_v, "supply_v", "lower wiring.supply_v"),
