@@ -106,9 +106,10 @@ class Bench:
             )
 
     def observe(self) -> None:
-        """Look at the supply once more, and note in `compliance` what was seen."""
+        """Look at the supply once more, and note what was seen in `compliance`: None if off."""
         if self.compliance is not None:
-            seen = self.supply.measure().in_compliance
+            is_on = self.supply.is_output_on
+            seen = self.supply.measure().in_compliance if is_on else None
             self.compliance = replace(self.compliance, in_compliance=seen)
 
     def play(self, stimulus: Stimulus) -> Response:

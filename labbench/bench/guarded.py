@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from labbench.bench.bench import Bench
 from labbench.bench.compliance import CompliancePolicy, judge, policy_named
 from labbench.bench.guard import check_limits
-from labbench.bench.tally import Tally, compare_with_bench, compare_with_device, dose_at
+from labbench.bench.tally import Tally, compare_with_bench, compare_with_device, dose_at, tally_of
 from labbench.errors import BudgetError
 from labbench.features import Response
 from labbench.stimulus import Stimulus
@@ -63,7 +63,7 @@ class GuardedPlayer:
         description = self.bench.description
         check_limits(stimulus, description.limits)
         dose = dose_at(description, stimulus)
-        tally = self.tally.plus(stimulus, dose, description)
+        tally = self.tally + tally_of(stimulus, dose, description)
         self._require(tally)
         policy = self.policy or policy_named(self.procedure.compliance_policy)
         ordinal = self.tally.n_stimuli
@@ -84,8 +84,9 @@ class GuardedPlayer:
 
     def _gone_off(self, ordinal: int) -> str:
         """Return which output went off by itself, by an overload or an opened interlock."""
-        sources = {"pulse source": self.bench.pulse_source, "supply": self.bench.supply}
-        off = [name for name, source in sources.items() if not source.is_output_on]
+        off = [] if self.bench.pulse_source.is_output_on else ["pulse source"]
+        if not self.bench.supply.is_output_on:
+            off.append("supply")
         if not off:
             return ""
         return (

@@ -40,23 +40,17 @@ class Tally:
     energy_j: float = 0.0
     duration_s: float = 0.0
 
-    def plus(self, stimulus: Stimulus, dose: Dose, bench: BenchDescription) -> Tally:
-        """Return the tally with one stimulus more."""
-        current_a = stimulus.peak
-        if stimulus.unit == "V":
-            current_a /= bench.limits.min_resistance_ohm
-        if isinstance(stimulus, Sweep) and stimulus.compliance_a is not None:
-            current_a = min(current_a, stimulus.compliance_a)
+    def __add__(self, other: Tally) -> Tally:
         return Tally(
-            self.n_stimuli + 1,
-            self.n_pulses + dose.n_pulses,
-            max(self.peak_v, dose.peak_v or 0.0),
-            max(self.longest_s, longest_excursion_s(stimulus)),
-            max(self.current_a, current_a),
-            self.at_voltage_s + (dose.at_voltage_s or 0.0),
-            self.charge_c + (dose.charge_c or 0.0),
-            self.energy_j + (dose.energy_j or 0.0),
-            self.duration_s + bench.recording.pre_s + stimulus.duration_s + stimulus.rest_s,
+            self.n_stimuli + other.n_stimuli,
+            self.n_pulses + other.n_pulses,
+            max(self.peak_v, other.peak_v),
+            max(self.longest_s, other.longest_s),
+            max(self.current_a, other.current_a),
+            self.at_voltage_s + other.at_voltage_s,
+            self.charge_c + other.charge_c,
+            self.energy_j + other.energy_j,
+            self.duration_s + other.duration_s,
         )
 
 
@@ -97,6 +91,26 @@ class Comparison:
 def dose_at(bench: BenchDescription, stimulus: Stimulus) -> Dose:
     """Return the worst-case dose of a stimulus on a bench."""
     return worst_dose(stimulus, bench.limits.min_resistance_ohm)
+
+
+def tally_of(stimulus: Stimulus, dose: Dose, bench: BenchDescription) -> Tally:
+    """Return the tally of one stimulus with its dose."""
+    current_a = stimulus.peak
+    if stimulus.unit == "V":
+        current_a /= bench.limits.min_resistance_ohm
+    if isinstance(stimulus, Sweep) and stimulus.compliance_a is not None:
+        current_a = min(current_a, stimulus.compliance_a)
+    return Tally(
+        n_stimuli=1,
+        n_pulses=dose.n_pulses,
+        peak_v=dose.peak_v or 0.0,
+        longest_s=longest_excursion_s(stimulus),
+        current_a=current_a,
+        at_voltage_s=dose.at_voltage_s or 0.0,
+        charge_c=dose.charge_c or 0.0,
+        energy_j=dose.energy_j or 0.0,
+        duration_s=bench.recording.pre_s + stimulus.duration_s + stimulus.rest_s,
+    )
 
 
 def largest(tallies: list[Tally]) -> Tally:
