@@ -5,6 +5,7 @@
     LabbenchError
     ├── StimulusError          a stimulus that cannot be played
     │   └── LimitError         a stimulus beyond the bench's absolute limits
+    │       └── BudgetError    a stimulus beyond what a run or a device may still take
     ├── TraceError             channels that do not fit together
     ├── CardError              an impossible or unreadable model card
     ├── SettingError           an unknown or out-of-range setting of a procedure
@@ -36,6 +37,10 @@ class StimulusError(LabbenchError):
 
 class LimitError(StimulusError):
     """A stimulus beyond the bench's absolute limits."""
+
+
+class BudgetError(LimitError):
+    """A stimulus beyond what a run, or a device in all its life, may still take."""
 
 
 class TraceError(LabbenchError):

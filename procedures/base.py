@@ -9,7 +9,7 @@ Names and versions are a file format: the store keeps them, never an import path
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -84,6 +84,11 @@ class NeuronProcedure(Procedure):
         "Latency (s)",
     ]
 
+    # What is done when a limit acts: "record", "stop" or "ramp_down"; `stimuli` may set it anew
+    # before it yields, for the stimuli that follow.
+    compliance_policy: str = "stop"
+    shutdown_faults: Sequence[str] = ()
+
     # Set by whoever runs the procedure, before `startup`.
     player: Player
     record: Callable[[int, Response], None]
@@ -125,9 +130,16 @@ class NeuronProcedure(Procedure):
             self.emit("progress", min(100.0 * ordinal / self.expected_count(), 100.0))
 
     def shutdown(self) -> None:
-        """Leave the bench safe, on every way out."""
+        """Leave the bench safe, on every way out; what fails is in `shutdown_faults`.
+
+        It never raises: pymeasure's worker would die of it, and its queue would hang for ever.
+        """
+        self.shutdown_faults = ()
         if hasattr(self, "player"):
-            self.player.safe()
+            try:
+                self.player.safe()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the worker must live
+                self.shutdown_faults = (str(error),)
 
     def _row(self, ordinal: int, reading: PulseReading) -> dict[str, float]:
         latency_s = reading.latency_s

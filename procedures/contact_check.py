@@ -23,6 +23,8 @@ class ContactCheck(NeuronProcedure):
     version: ClassVar[str] = "1"
     properties: ClassVar[tuple[str, ...]] = ("contact",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
+    # The limit is how a sweep protects the device; readings at it are marked.
+    compliance_policy = "record"
 
     terminals = IntegerParameter(
         "Terminals (1 input, 2 and gate, 3 and supply)", default=3, minimum=1, maximum=3

@@ -22,6 +22,8 @@ class Endurance(NeuronProcedure):
     version: ClassVar[str] = "1"
     properties: ClassVar[tuple[str, ...]] = ("endurance",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
+    # The limit is how a sweep protects the device; readings at it are marked.
+    compliance_policy = "record"
 
     peak_v = FloatParameter("Largest voltage", units="V", default=1.0, minimum=0.01, maximum=20)
     step_v = FloatParameter("Step", units="V", default=0.04, minimum=1e-3, maximum=1)

@@ -25,6 +25,8 @@ class Forming(NeuronProcedure):
     version: ClassVar[str] = "1"
     properties: ClassVar[tuple[str, ...]] = ("forming",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
+    # The limit is how a sweep protects the device; readings at it are marked.
+    compliance_policy = "record"
 
     start_v = FloatParameter("First peak", units="V", default=0.5, minimum=0.01, maximum=20)
     stop_v = FloatParameter("Last peak", units="V", default=3.0, minimum=0.01, maximum=20)

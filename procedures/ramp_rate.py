@@ -27,6 +27,8 @@ class RampRate(NeuronProcedure):
     version: ClassVar[str] = "1"
     properties: ClassVar[tuple[str, ...]] = ("ramp_rate",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
+    # The limit is how a sweep protects the device; readings at it are marked.
+    compliance_policy = "record"
 
     slowest_v_per_s = FloatParameter(
         "Slowest ramp", units="V/s", default=1.0, minimum=1e-3, maximum=1e3

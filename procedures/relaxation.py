@@ -27,6 +27,8 @@ class Relaxation(NeuronProcedure):
     version: ClassVar[str] = "1"
     properties: ClassVar[tuple[str, ...]] = ("relaxation_read",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
+    # The limit is how a sweep protects the device; readings at it are marked.
+    compliance_policy = "record"
 
     set_v = FloatParameter("Set voltage", units="V", default=1.0, minimum=0.01, maximum=20)
     set_s = FloatParameter("Set time", units="s", default=5e-3, minimum=1e-4, maximum=10)

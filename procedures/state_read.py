@@ -23,6 +23,8 @@ class StateRead(NeuronProcedure):
     version: ClassVar[str] = "1"
     properties: ClassVar[tuple[str, ...]] = ("state_read",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
+    # The limit is how a sweep protects the device; readings at it are marked.
+    compliance_policy = "record"
 
     read_v = FloatParameter("Read voltage", units="V", default=0.1, minimum=1e-3, maximum=1)
     set_v = FloatParameter("Set voltage", units="V", default=0.9, minimum=0.01, maximum=20)

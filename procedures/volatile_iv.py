@@ -15,6 +15,8 @@ class VolatileIV(NeuronProcedure):
     version: ClassVar[str] = "1"
     properties: ClassVar[tuple[str, ...]] = ("volatile_switching",)
     needs: ClassVar[tuple[str, ...]] = ("meter",)
+    # The limit is how a sweep protects the device; readings at it are marked.
+    compliance_policy = "record"
 
     peak_v = FloatParameter("Largest voltage", units="V", default=1.0, minimum=0.01, maximum=20)
     step_v = FloatParameter("Step", units="V", default=0.02, minimum=1e-3, maximum=1)

@@ -321,3 +321,48 @@ def test_sigterm_in_a_run_exits_3_and_keeps_the_run(bench_file, tmp_path):
     with Store.open(db) as store:
         assert store.runs()[0].state == "aborted"
         assert len(store.responses(1)) > 5
+
+
+def test_a_dry_run_says_the_worst_case_and_opens_nothing(cli, bench_file, tmp_path, monkeypatch):
+    def refuse(*given):
+        raise AssertionError("an instrument was opened")
+
+    monkeypatch.setattr("labbench.bench.bench.open_bench", refuse)
+    monkeypatch.setattr("labbench.bench.open_bench", refuse)
+    db = tmp_path / "lab.db"
+    asked = ("threshold_firing", "--bench", bench_file, "--db", db, "--device", "n1", "--dry-run")
+    code, out, err = cli("run", *asked)
+    assert (code, err) == (0, "")
+    assert "pulses: found 268, the bench allows any" in out
+    assert not db.exists()
+    code, out, err = cli("run", *asked, "--json", "--set", "stop_v=9", "--set", "start_v=8")
+    document = json.loads(out)
+    assert code == 1
+    assert document["is_allowed"] is False
+    assert document["worst_case"]["peak_v"] > 4
+    assert "the bench allows 4 V" in one_line(err)
+
+
+def test_the_dose_of_a_device_and_its_budget(cli, bench_file, tmp_path):
+    db = tmp_path / "lab.db"
+    run = ("run", "threshold_firing", "--bench", bench_file, "--db", db, "--device", "n1")
+    few = ("--set", "repeats=1", "--set", "start_v=0.6")
+    code, out, _ = cli(*run, *few, "--json")
+    report = json.loads(out)
+    assert (code, report["state"], report["note"]) == (0, "finished", "")
+    code, out, _ = cli("dose", "--db", db, "--device", "n1", "--set", "n_pulses=20", "--json")
+    dose = json.loads(out)
+    assert (code, dose["n_pulses"], dose["budget"]) == (0, report["responses"], {"n_pulses": 20})
+    assert "of 20" in cli("dose", "--db", db, "--device", "n1")[1]
+    code, _, err = cli(*run, *few)
+    assert code == 1
+    assert f"the device allows {20 - report['responses']} more" in one_line(err)
+    assert cli("dose", "--db", db, "--device", "n1", "--set", "n_pulses=none")[0] == 0
+    assert cli(*run, *few)[0] == 0
+    for wrong in ("n_pulses=few", "volts=3", "n_pulses"):
+        code, _, err = cli("dose", "--db", db, "--device", "n1", "--set", wrong)
+        assert code == 1
+        one_line(err)
+    code, _, err = cli(*run, *few, "--on-compliance", "ignore")
+    assert code == 1
+    assert "record, stop, ramp_down, not 'ignore'" in one_line(err)

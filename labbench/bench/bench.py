@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, SourceMeter
+from labbench.bench.compliance import RAMP_STEP_S, ramp_down_levels
 from labbench.bench.description import BenchDescription, InstrumentEntry
 from labbench.bench.guard import check_limits
-from labbench.bench.routes import Routes
+from labbench.bench.routes import Routes, is_reached
+from labbench.bench.safe_end import switch_off, unsafe
 from labbench.bench.sweeping import (
     ROLES,
     check_sweep,
@@ -70,7 +72,7 @@ class Bench:
             self._close()
         finally:
             if faults:
-                raise InstrumentError(_unsafe(faults)) from error
+                raise InstrumentError(unsafe(faults)) from error
 
     @property
     def pulse_source(self) -> PulseSource:
@@ -162,9 +164,10 @@ class Bench:
             )
 
     def observe(self) -> None:
-        """Look at the supply once more, and note in `compliance` what was seen."""
+        """Look at the supply once more, and note what was seen in `compliance`: None if off."""
         if self.compliance is not None:
-            seen = self.supply.measure().in_compliance
+            is_on = self.supply.is_output_on
+            seen = self.supply.measure().in_compliance if is_on else None
             self.compliance = replace(self.compliance, in_compliance=seen)
 
     @property
@@ -174,10 +177,22 @@ class Bench:
 
     def reaches(self, connection: Connection) -> bool:
         """Whether a device can be brought into this connection."""
-        usual_v, most_v = self.description.wiring.supply_v, self.description.limits.supply_v
-        asked_v = usual_v if connection.supply_v is None else connection.supply_v
-        is_fed = asked_v == usual_v or ("supply" in self.instruments and 0.0 <= asked_v <= most_v)
-        return is_fed and self._routes.reaches(connection)
+        return is_reached(self.description, self._routes, connection)
+
+    def admit(self, stimulus: Stimulus) -> None:
+        """Check a stimulus against the bench's limits, before anything is loaded.
+
+        Raises
+        ------
+        LimitError
+            If it exceeds them.
+        """
+        limits = self.description.limits
+        if isinstance(stimulus, Sweep):
+            has_gate = self.description.wiring.has_gate
+            check_sweep(stimulus if has_gate else two_terminal(stimulus), limits)
+        else:
+            check_limits(stimulus, limits)
 
     def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
         """Connect the device, apply a stimulus, record the response, and rest.
@@ -189,9 +204,9 @@ class Bench:
         BenchError
             If the wiring does not reach the connection.
         """
+        self.admit(stimulus)
         if isinstance(stimulus, Sweep):
             return self._sweep(stimulus, connection)
-        check_limits(stimulus, self.description.limits)
         self._is_touched = True
         self._routes.bring(connection, self._quiet)
         self._feed(connection)
@@ -208,7 +223,9 @@ class Bench:
         source.trigger()
         self.clock.sleep(stimulus.duration_s)
         record = digitizer.read()
-        self.clock.sleep(stimulus.rest_s)
+        rested_s = self.clock.now() + stimulus.rest_s
+        self.observe()
+        self.clock.sleep(max(rested_s - self.clock.now(), 0.0))
         return Response(emitted, self._named(record), self._known(connection))
 
     def _quiet(self) -> None:
@@ -228,7 +245,6 @@ class Bench:
         sweep = sweep if wiring.has_gate else two_terminal(sweep)
         terminals = (sweep.terminal, *sweep.bias)
         self.require([ROLES[name] for name in terminals])
-        check_sweep(sweep, limits)
         self._is_touched = True
         if wiring.has_gate:
             self._routes.bring(replace(connection, gate="open"), self._quiet)
@@ -308,31 +324,23 @@ class Bench:
         """
         faults = self.make_safe()
         if faults:
-            raise InstrumentError(_unsafe(faults))
+            raise InstrumentError(unsafe(faults))
 
     def make_safe(self) -> list[str]:
-        """Bring every output to zero and off, and return what failed.
+        """Bring every output to zero and off, and return what failed; see `switch_off`.
 
-        One instrument's failure does not keep the next one from being switched off, and neither
-        does Ctrl-C: it is raised again once all of them were tried. The switch is the last role:
-        its relays open when nothing drives them any more.
+        The switch is the last role: its relays open when nothing drives them any more.
         """
-        faults, stop = [], None
         self._routes.forget()
         self._fed_v = None
-        for role, (entry, instrument) in self.roles().items():
-            for _ in range(2):
-                try:
-                    instrument.safe()
-                except KeyboardInterrupt as error:
-                    stop = error
-                    continue
-                except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
-                    faults.append(f"{role} at {entry.address}: {error}")
-                break
-        if stop is not None:
-            raise stop
-        return faults
+        return switch_off({role: (e.address, each) for role, (e, each) in self.roles().items()})
+
+    def ramp_down(self) -> None:
+        """Bring the supply to zero in small steps, for devices that a sudden end would hurt."""
+        wiring = self.description.wiring
+        for level_v in ramp_down_levels(self._fed_v or wiring.supply_v):
+            self.supply.source_voltage(level_v, wiring.supply_compliance_a)
+            self.clock.sleep(RAMP_STEP_S)
 
     def check(self) -> list[str]:
         """Return a line for each role: who answers there, and the limits; changes nothing."""
@@ -378,9 +386,3 @@ def _span(stimulus: Stimulus) -> float:
 def _middle(stimulus: Stimulus) -> float:
     level = stimulus.breakpoints()[1]
     return float(max(level.max(), 0.0) + min(level.min(), 0.0)) / 2
-
-
-def _unsafe(faults: list[str]) -> str:
-    return "These outputs could not be verified as off - switch them off by hand: " + "; ".join(
-        faults
-    )

@@ -160,12 +160,27 @@ class Limits(_Section):
         Of the source meters in sweeps; for all of them, or for "input", "gate" and "supply".
     sweep_duration_s : float
         Longest sweep; `pulse_width_s` is not for sweeps.
+    min_resistance_ohm : float
+        The smallest resistance that could be in the path of the pulses. By default the output of
+        a usual generator alone: the device shorted, nothing in series. A series resistor, or a
+        limiting generator, allows more, and makes the worst case the less pessimistic.
+    current_a : float or None
+        Largest worst-case current, peak voltage over `min_resistance_ohm`; None for no bound.
+    charge_c, energy_j, n_pulses, duration_s : float or None
+        Of one run, at worst: charge and heat, pulses, records and rests together; None for no
+        bound.
     """
 
     voltage_v: Positive = 3.0
     pulse_width_s: Positive = 0.1
     supply_v: Positive = 1.2
     supply_compliance_a: Positive = 1e-3
+    min_resistance_ohm: Positive = 50.0
+    current_a: Positive | None = None
+    charge_c: Positive | None = None
+    energy_j: Positive | None = None
+    n_pulses: Annotated[int, Field(gt=0)] | None = None
+    duration_s: Positive | None = None
     compliance_a: Positive | dict[Literal["input", "gate", "supply"], Positive] = 1e-3
     sweep_duration_s: Positive = 600.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from instruments.roles import SwitchMatrix
-from labbench.bench.description import Route, Wiring
+from labbench.bench.description import BenchDescription, Route, Wiring
 from labbench.connection import Connection
 from labbench.errors import BenchError, ReadbackError
 
@@ -21,16 +21,21 @@ class Routes:
     wiring : Wiring
     switch : SwitchMatrix or None
         None where everything is connected for good.
+    is_switched : bool, optional
+        Whether there is a switch matrix, where the routes are only asked; as `switch` by default.
     """
 
-    def __init__(self, wiring: Wiring, switch: SwitchMatrix | None) -> None:
+    def __init__(
+        self, wiring: Wiring, switch: SwitchMatrix | None, is_switched: bool | None = None
+    ) -> None:
         self._wiring, self._switch = wiring, switch
+        self._is_switched = switch is not None if is_switched is None else is_switched
         self._closed: frozenset[Route] | None = None
 
     @property
     def control_resistances_ohm(self) -> tuple[float, ...]:
         """What can be switched between gate and ground."""
-        if self._switch is None:
+        if not self._is_switched:
             return ()
         return tuple(each.total_resistance_ohm for each in self._wiring.control_resistors)
 
@@ -107,7 +112,21 @@ class Routes:
         asked_ohm = connection.control_resistance_ohm
         if asked_ohm is None:
             return set()
-        for each in self._wiring.control_resistors if self._switch is not None else ():
+        for each in self._wiring.control_resistors if self._is_switched else ():
             if abs(each.total_resistance_ohm - asked_ohm) <= _SAME_RESISTANCE * asked_ohm:
                 return {each.route}
         return None
+
+
+def routes_of(bench: BenchDescription) -> Routes:
+    """Return the routes of a bench that is not open, to be asked only."""
+    return Routes(bench.wiring, None, is_switched=bench.instruments.switch is not None)
+
+
+def is_reached(bench: BenchDescription, routes: Routes, connection: Connection) -> bool:
+    """Whether wiring and supply of a bench allow a connection."""
+    usual_v, most_v = bench.wiring.supply_v, bench.limits.supply_v
+    asked_v = usual_v if connection.supply_v is None else connection.supply_v
+    has_supply = bench.instruments.supply is not None
+    is_fed = asked_v == usual_v or (has_supply and 0.0 <= asked_v <= most_v)
+    return is_fed and routes.reaches(connection)

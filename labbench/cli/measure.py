@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labbench.cli.options import BenchFile, Database, Device, Seed
-from labbench.cli.terminal import print_features, print_scorecard, progress, stoppable
-from labbench.errors import SettingError
+from labbench.cli.options import AsJson, BenchFile, Database, Device, Seed
+from labbench.cli.safety import pairs, say_forecast
+from labbench.cli.terminal import (
+    STOPPED,
+    print_features,
+    print_scorecard,
+    progress,
+    say_error,
+    stoppable,
+)
 
 
 def demo(
@@ -70,6 +79,18 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, name=value; repeat it.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it does at worst; open no instrument.")
+    ] = False,
+    on_compliance: Annotated[
+        str | None,
+        typer.Option("--on-compliance", help="record, stop or ramp_down when a limit acts."),
+    ] = None,
+    given_up: Annotated[
+        list[int] | None,
+        typer.Option("--give-up", help="A run of another computer, known to be dead; repeat it."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run a procedure on a neuron and record it."""
     from labbench.bench import open_bench, run_procedure
@@ -77,7 +98,10 @@ def run(
     from labbench.store import Store
     from procedures import configure, find_procedure
 
-    configured = configure(find_procedure(procedure), _settings(settings or []))
+    configured = configure(find_procedure(procedure), pairs(settings or []))
+    if dry_run:
+        say_forecast(configured, bench, db, device, as_json)
+        return
     with stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
         device_id = store.add_device(device, "neuron")
         session_id = begin_session(opened, store)
@@ -89,9 +113,17 @@ def run(
                 device_id,
                 configured,
                 on_progress=lambda percent: show(procedure, percent),
+                compliance_policy=on_compliance,
+                on_notice=say_error,
+                given_up=given_up or (),
             )
-        print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
-        print_features(store.features(run_id=report.run_id))
+        if as_json:
+            print(json.dumps(asdict(report), indent=2))
+        else:
+            print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
+            print_features(store.features(run_id=report.run_id))
+    if report.note:
+        raise typer.Exit(STOPPED)
 
 
 def characterize(
@@ -123,15 +155,3 @@ def characterize(
             print(f"out of reach of the wiring: {missed}")
         for note in found.notes:
             print(f"note: {note}")
-
-
-def _settings(given: list[str]) -> dict[str, str]:
-    settings: dict[str, str] = {}
-    for item in given:
-        name, separator, value = item.partition("=")
-        if not separator:
-            raise SettingError(f"--set takes name=value, not {item!r}.")
-        if name in settings:
-            raise SettingError(f"--set gives {name} twice: {settings[name]} and {value}.")
-        settings[name] = value
-    return settings

@@ -4,12 +4,14 @@
 """
 
 from labbench.store.check import check
+from labbench.store.dose import Dose, worst_dose
 from labbench.store.migrate import upgrade
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
     ComplianceRecord,
     DeviceRecord,
+    DoseRecord,
     FeatureRecord,
     FitRecord,
     InstrumentRecord,
@@ -24,6 +26,8 @@ __all__ = [
     "ComparisonRecord",
     "ComplianceRecord",
     "DeviceRecord",
+    "Dose",
+    "DoseRecord",
     "FeatureRecord",
     "FitRecord",
     "InstrumentRecord",
@@ -33,4 +37,5 @@ __all__ = [
     "Store",
     "check",
     "upgrade",
+    "worst_dose",
 ]

@@ -19,11 +19,11 @@ def check(store: Store) -> list[str]:
     Returns
     -------
     list of str
-        One line a problem: pages that SQLite cannot read, references to nothing, and samples
-        that do not fit their checksum. Empty if all is well.
+        One line a problem: pages that SQLite cannot read, references to nothing, samples that do
+        not fit their checksum, stimuli that the ledger has not. Empty if all is well.
     """
     problems = []
-    for look in (_pages, _references, _samples):
+    for look in (_pages, _references, _samples, _ledger):
         try:
             problems += look(store)
         except StoreError as error:
@@ -60,3 +60,17 @@ def _samples(store: Store) -> list[str]:
             elif zlib.crc32(blob) != row.crc32:
                 problems.append(f"{label} does not fit its checksum.")
     return problems
+
+
+def _ledger(store: Store) -> list[str]:
+    stimulus, dose = schema.stimulus.c, schema.dose.c
+    same = (dose.run_id == stimulus.run_id) & (dose.ordinal == stimulus.ordinal)
+    asked = (
+        select(stimulus.run_id, stimulus.ordinal)
+        .join_from(schema.stimulus, schema.dose, same, isouter=True)
+        .where(dose.recorded.is_not(True))
+        .order_by(stimulus.id)
+    )
+    with reading(store.engine) as connection:
+        missing = connection.execute(asked).all()
+    return [f"Response {row[1]} of run {row[0]} is not in the ledger of doses." for row in missing]

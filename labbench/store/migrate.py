@@ -90,15 +90,15 @@ def upgrade(path_or_url: str | Path) -> Path | None:
         engine.dispose()
 
 
-def run_migrations(engine: Engine) -> None:
-    """Run all revisions that a database does not have yet, in one transaction."""
+def run_migrations(engine: Engine, to: str = "head") -> None:
+    """Run the revisions that a database does not have yet, the last by default, in one go."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["engine"] = engine
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _back_up(path: Path, revision: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Any
 
@@ -12,6 +12,7 @@ from labbench.errors import NotFoundError
 from labbench.features import Feature, Outcome
 from labbench.model.card import card_from_dict
 from labbench.store import schema
+from labbench.store.process import Process
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
@@ -101,6 +102,13 @@ def runs(
         if wanted is not None:
             asked = asked.where(column == wanted)
     return [RunRecord(**row) for row in connection.execute(asked).mappings()]
+
+
+def owners(connection: Connection, run_ids: Sequence[int]) -> dict[int, Process]:
+    """Return the processes that started some runs, where that was noted."""
+    table = schema.run_owner
+    found = connection.execute(select(table).where(table.c.run_id.in_(run_ids)))
+    return {row.run_id: Process(row.host, row.pid, row.token) for row in found}
 
 
 def run_row(connection: Connection, run_id: int) -> dict[str, Any]:

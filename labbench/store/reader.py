@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from labbench.features import Response
-from labbench.store import frames, read, responses
+from labbench.store import frames, ledger, read, responses
 from labbench.store.engine import reading
+from labbench.store.process import Process, is_gone
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
     ComplianceRecord,
     DeviceRecord,
+    DoseRecord,
     FeatureRecord,
     FitRecord,
     RunRecord,
@@ -61,6 +63,35 @@ class Reader:
         """Return the runs of a device, procedure and state (any, where not given), oldest first."""
         with reading(self.engine) as connection:
             return read.runs(connection, device, procedure, state)
+
+    def abandoned_runs(self) -> list[RunRecord]:
+        """Return the running runs whose process has certainly ended, oldest first.
+
+        Not those of other computers, nor of a labbench that did not note its processes.
+        """
+        with reading(self.engine) as connection:
+            found = read.runs(connection, None, None, "running")
+            owners = read.owners(connection, [run.id for run in found])
+        return [run for run in found if run.id in owners and is_gone(owners[run.id])]
+
+    def run_owner(self, run_id: int) -> Process | None:
+        """Return the process that started a run; None if that was not noted."""
+        with reading(self.engine) as connection:
+            read.run_row(connection, run_id)
+            return read.owners(connection, [run_id]).get(run_id)
+
+    def dose(self, device: str, run_id: int | None = None) -> DoseRecord:
+        """Return all that was ever applied to a device, or what was in one run."""
+        with reading(self.engine) as connection:
+            return ledger.total(connection, device, run_id)
+
+    def budget(self, device: str) -> dict[str, float]:
+        """Return what a device may take in all its life, by quantity; what is not bounded is not.
+
+        The quantities are fields of a `DoseRecord`.
+        """
+        with reading(self.engine) as connection:
+            return ledger.budget(connection, device)
 
     def compliance_checks(self, run_id: int) -> list[ComplianceRecord]:
         """Return what became of the compliances of a run, in the order of their setting."""

@@ -140,6 +140,42 @@ class ComplianceRecord:
 
 
 @dataclass(frozen=True)
+class DoseRecord:
+    """What was done to a device in all its life, or in one run.
+
+    Attributes
+    ----------
+    n_stimuli, n_pulses : int
+    peak_v : float
+        Largest absolute voltage; zero if there was none.
+    at_voltage_s, charge_c, energy_j : float
+        Sums: time away from zero, absolute charge, heat. Measured where a current was recorded,
+        else the worst case.
+    n_measured : int
+        Stimuli whose charge and energy were measured.
+    n_unknown : int
+        Stimuli whose energy nobody knows, imported ones for instance; it is in no sum.
+    n_not_recorded : int
+        Stimuli that were about to be triggered and whose response was never recorded: each may or
+        may not have reached the device, and counts.
+    n_in_compliance : int
+        Stimuli after which a limit was seen to act.
+    """
+
+    device: str
+    n_stimuli: int
+    n_pulses: int
+    peak_v: float
+    at_voltage_s: float
+    charge_c: float
+    energy_j: float
+    n_measured: int
+    n_unknown: int
+    n_not_recorded: int
+    n_in_compliance: int
+
+
+@dataclass(frozen=True)
 class CardRecord:
     """A stored model card."""
 

@@ -30,10 +30,11 @@ from labbench.store.columns import (
     text,
     whole,
 )
+from labbench.store.states import RUN_STATES
 
 DEVICE_KINDS = ("neuron", "memristor", "transistor", "resistor")
-RUN_STATES = ("planned", "running", "finished", "aborted", "failed", "interrupted")
-ENDED_STATES = RUN_STATES[2:]
+# What a budget can bound: the columns of a dose that add up, and the largest voltage.
+BUDGETED = ("n_pulses", "at_voltage_s", "charge_c", "energy_j", "peak_v")
 
 metadata = MetaData(
     naming_convention={
@@ -106,6 +107,48 @@ run = _table(
     CheckConstraint("(state = 'planned') = (started_at IS NULL)", name="started"),
     CheckConstraint("(state IN ('planned', 'running')) = (ended_at IS NULL)", name="ended"),
     CheckConstraint("(source IS NULL) = (source_sha256 IS NULL)", name="source_hashed"),
+)
+
+# Whose run it is, so that one whose process was killed is found by the next.
+run_owner = _table(
+    "run_owner",
+    reference("run", index=False, primary_key=True, autoincrement=False),
+    text("host"),
+    whole("pid"),
+    text("token"),
+)
+
+# What a device may take in all its life.
+budget = _table(
+    "budget",
+    row_id(),
+    reference("device", index=False),
+    text("quantity"),
+    real("allowed"),
+    moment("set_at"),
+    one_of("quantity", BUDGETED),
+    UniqueConstraint("device_id", "quantity"),
+)
+
+# What each stimulus did to the device: written before the trigger, when nobody knows yet whether
+# it will be recorded, so that nothing applied is ever missing.
+dose = _table(
+    "dose",
+    row_id(),
+    reference("run", index=False),
+    whole("ordinal"),
+    text("kind"),
+    whole("n_pulses"),
+    real("peak_v", nullable=True),
+    real("at_voltage_s", nullable=True),
+    real("charge_c", nullable=True),
+    real("energy_j", nullable=True),
+    *flag("measured"),
+    *flag("recorded"),
+    *flag("in_compliance", nullable=True),
+    text("compliance_policy", nullable=True),
+    moment("applied_at"),
+    UniqueConstraint("run_id", "ordinal"),
 )
 
 # Where a source was limited during a run: what was asked for, the number that was sent, what the

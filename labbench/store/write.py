@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
 from math import isnan
@@ -14,6 +15,8 @@ from labbench.features import Feature
 from labbench.model.card import ModelCard
 from labbench.store import schema
 from labbench.store.document import document_sha256, to_json
+from labbench.store.process import Process
+from labbench.store.states import ENDED_STATES, sources
 
 
 def now() -> datetime:
@@ -66,7 +69,7 @@ def add_session(
     )
 
 
-def begin_run(
+def plan_run(
     connection: Connection,
     session_id: int,
     device_id: int,
@@ -76,7 +79,7 @@ def begin_run(
     seed: int | None,
     source: str | None,
 ) -> int:
-    """See `Store.begin_run`."""
+    """See `Recorder.plan_run`."""
     if seed is not None and not -(2**63) <= seed < 2**63:
         raise StoreError(f"A seed is stored in 64 bits, and {seed} needs more: take a smaller one.")
     return add_row(
@@ -88,11 +91,16 @@ def begin_run(
         procedure_version=str(version),
         settings=settings,
         seed=None if seed is None else int(seed),
-        state="running",
-        started_at=now(),
+        state="planned",
         source=source,
         source_sha256=None if source is None else sha256(source.encode()).hexdigest(),
     )
+
+
+def start_run(connection: Connection, run_id: int, owner: Process) -> None:
+    """See `Recorder.start_run`."""
+    _change_state(connection, run_id, "running", started_at=now())
+    connection.execute(insert(schema.run_owner).values(run_id=int(run_id), **asdict(owner)))
 
 
 def require_running(connection: Connection, run_id: int, wish: str) -> None:
@@ -114,15 +122,26 @@ def run_state(connection: Connection, run_id: int) -> str:
 
 
 def end_run(connection: Connection, run_id: int, state: str, error: str | None) -> None:
-    """See `Store.end_run`."""
-    if state not in schema.ENDED_STATES:
-        raise StoreError(f"A run cannot end as {state!r}: {', '.join(schema.ENDED_STATES)} can it.")
-    require_running(connection, run_id, f"become {state}")
-    connection.execute(
-        update(schema.run)
-        .where(schema.run.c.id == int(run_id))
-        .values(state=state, ended_at=now(), error=error)
+    """See `Recorder.end_run`."""
+    if state not in ENDED_STATES:
+        raise StoreError(f"A run cannot end as {state!r}: {', '.join(ENDED_STATES)} can it.")
+    _change_state(connection, run_id, state, ended_at=now(), error=error)
+
+
+def _change_state(connection: Connection, run_id: int, state: str, **values: object) -> None:
+    """Take a run to another state, if it can go there from where it is now."""
+    run = schema.run
+    changed = connection.execute(
+        update(run)
+        .where(run.c.id == int(run_id), run.c.state.in_(sources(state)))
+        .values(state=state, **values)
     )
+    if changed.rowcount != 1:
+        found = run_state(connection, run_id)
+        raise StoreError(
+            f"Run {run_id} is {found} and cannot become {state}, only a "
+            f"{' or '.join(sources(state)) or 'new'} one can: begin a new run."
+        )
 
 
 def save_features(

@@ -12,8 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import UniqueConstraint, create_engine
 
 from labbench.errors import NewerSchemaError, StoreError
-from labbench.store import Store, migrate, upgrade
-from labbench.store.engine import reading
+from labbench.store import Store, check, migrate, upgrade
+from labbench.store.document import to_json
+from labbench.store.engine import make_engine, prepare_file, reading
 from labbench.store.schema import metadata
 
 NEWEST = migrate.known_revisions()[-1]
@@ -127,12 +128,47 @@ def test_an_upgrade_that_breaks_references_changes_nothing(
     store.close()
     next_revision('op.execute("DELETE FROM run")')
     with pytest.raises(
-        StoreError, match=r"left as it was.*1 references, first in table 'stimulus'"
+        StoreError, match=r"left as it was.*3 references, first in table 'stimulus'"
     ):
         upgrade(database)
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
         assert connection.execute("SELECT count(*) FROM run").fetchone() == (1,)
+
+
+def test_what_an_older_database_recorded_enters_the_ledger(tmp_path, response):
+    path = tmp_path / "old.db"
+    prepare_file(path, create=True)
+    engine = make_engine(path, durable=False)
+    migrate.run_migrations(engine, "0002")
+    engine.dispose()
+    spec = to_json(response.stimulus.to_spec())
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript("""
+            INSERT INTO device VALUES (1, 'D1', 'neuron', '2026-01-31T12:00:00.000000Z');
+            INSERT INTO session VALUES (1, 'o', 'h', '2026-01-31T12:00:00.000000Z', '0', '3', '{}',
+                NULL, '{}', '', 1);
+            INSERT INTO run VALUES (1, 1, 1, 'p', '1', '{}', NULL, 'running',
+                '2026-01-31T12:00:00.000000Z', NULL, NULL, NULL, NULL);
+        """)
+        for ordinal, text in enumerate((spec, spec, '{"kind": "lost"}')):
+            old.execute(
+                "INSERT INTO stimulus VALUES (NULL, 1, ?, ?, 2, 0.0, 1e-4, '[]', "
+                "'2026-01-31T12:00:00.000000Z')",
+                (ordinal, text),
+            )
+            old.execute("INSERT INTO pulse VALUES (?, 0, 0.0, 1e-3, 0.8, 1, NULL)", (ordinal + 1,))
+        old.commit()
+    upgrade(path)
+    with Store.open(path) as store:
+        dose = store.dose("D1")
+        assert (dose.n_stimuli, dose.n_pulses, dose.n_not_recorded) == (3, 6, 0)
+        assert (dose.n_unknown, dose.peak_v) == (3, 0.8)
+        assert dose.at_voltage_s == pytest.approx(2 * 2 * (1e-3 + 1e-6))
+        assert check(store) == []
+        assert len(store.pulses(1)) == 3
+        assert store.abandoned_runs() == [], "nobody knows whose run it is"
+        store.end_run(1, "interrupted")
 
 
 def test_a_creation_that_fails_leaves_nothing(tmp_path, next_revision):
