@@ -261,7 +261,7 @@ def made_up_currents(stimulus: Stimulus, fires: bool) -> Trace:
         channels[of] = Channel(amperes, "current", "A", rail_high=limit_a)
     if not isinstance(stimulus, Sweep):
         channels["output"] = Channel(np.full(time_s.size, _RESTING_V), "voltage", "V")
-    return Trace(channels, uneven_time_s=time_s)
+    return Trace(channels, uneven_time_s=np.asarray(time_s, dtype=np.float64))
 
 
 def _fires_from(threshold_v: float) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Row, insert, select
 
+from labbench.connection import OPEN, connection_from_spec
 from labbench.errors import StoreError
 from labbench.features import Response
 from labbench.stimulus import PulseTrain, stimulus_from_spec
@@ -70,6 +71,9 @@ def save(
         notes=trace.notes,
         created_at=now(),
     )
+    if response.connection != OPEN:
+        values = {"stimulus_id": stimulus_id, "spec": response.connection.to_spec()}
+        connection.execute(insert(schema.connection).values(values))
     _save_pulses(connection, stimulus_id, pulses)
     for name, channel, encoded in packed.waveforms:
         waveform_id = add_row(
@@ -118,7 +122,8 @@ def read(connection: Connection, run_id: int) -> list[Response]:
     """See `Store.responses`."""
     table, samples = schema.waveform, schema.waveform_data
     asked = (
-        select(schema.stimulus)
+        select(schema.stimulus, schema.connection.c.spec.label("connection"))
+        .join(schema.connection, isouter=True)
         .where(schema.stimulus.c.run_id == int(run_id))
         .order_by(schema.stimulus.c.ordinal)
     )
@@ -139,7 +144,9 @@ def read(connection: Connection, run_id: int) -> list[Response]:
             uneven_time_s=None if time is None else time.raw,
             notes=tuple(stimulus.notes),
         )
-        responses.append(Response(stimulus_from_spec(stimulus.spec), trace))
+        known = stimulus.connection
+        connected = OPEN if known is None else connection_from_spec(known)
+        responses.append(Response(stimulus_from_spec(stimulus.spec), trace, connected))
     return responses
 
 
@@ -155,6 +162,8 @@ def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str
             parts.update(document_sha256([unit, scale, limits]).encode())
             parts.update(np.ascontiguousarray(channel.raw).tobytes())
         base = [response.stimulus.to_spec(), trace.start_s, trace.interval_s, trace.notes]
+        if response.connection != OPEN:
+            base.append(response.connection.to_spec())
         parts.update(document_sha256(base).encode())
     return parts.hexdigest()
 

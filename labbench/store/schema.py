@@ -182,6 +182,13 @@ stimulus = _table(
     UniqueConstraint("run_id", "ordinal"),
 )
 
+# How the device was connected, as far as that is known; most imported recordings do not tell.
+connection = _table(
+    "connection",
+    reference("stimulus", index=False, primary_key=True, autoincrement=False),
+    document("spec"),
+)
+
 pulse = Table(
     "pulse",
     metadata,

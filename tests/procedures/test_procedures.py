@@ -169,7 +169,7 @@ def test_bad_settings_say_what_is_wrong(settings, said):
 
 
 def test_an_unknown_procedure_names_the_known_ones():
-    with pytest.raises(SettingError, match="known are threshold_firing, .*refractory"):
+    with pytest.raises(SettingError, match=r"known are threshold_firing, .*refractory"):
         find_procedure("treshold_firing")
 
 

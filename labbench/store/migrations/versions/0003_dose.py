@@ -1,4 +1,4 @@
-"""What was done to a device: the dose of every stimulus, a budget, and whose run it is."""
+"""What was done to a device: each dose and connection, a budget, and whose run it is."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the tables; what was recorded before counts, at a charge that nobody knows."""
+    op.create_table(
+        "connection",
+        sa.Column("stimulus_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["stimulus_id"],
+            ["stimulus.id"],
+            name="fk_connection_stimulus_id_stimulus",
+            ondelete="RESTRICT",
+        ),
+        sa.PrimaryKeyConstraint("stimulus_id", name="pk_connection"),
+        sqlite_strict=True,
+    )
     op.create_table(
         "run_owner",
         sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
