@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from math import isfinite
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from labbench.errors import StoreError
 from labbench.features import Response
@@ -19,7 +29,12 @@ from labbench.store import schema
 from labbench.store.dose import Dose, measured_dose, worst_dose
 from labbench.store.read import require_device
 from labbench.store.records import DoseRecord
-from labbench.store.write import now, require_running
+from labbench.store.write import inserting, now, require_running
+
+_CONFIRMING = update(schema.dose).where(
+    (schema.dose.c.run_id == bindparam("of_run"))
+    & (schema.dose.c.ordinal == bindparam("of_ordinal"))
+)
 
 
 def apply(
@@ -38,19 +53,14 @@ def confirm(
     in_compliance: bool | None,
 ) -> None:
     """Mark the stimulus of a response as recorded; enter it, if nobody did before."""
-    table = schema.dose
-    place = (table.c.run_id == int(run_id)) & (table.c.ordinal == int(ordinal))
-    applied = connection.execute(select(table).where(place)).one_or_none()
-    worst = worst_dose(response.stimulus, None)
-    found = measured_dose(response, worst)
+    found = measured_dose(response, worst_dose(response.stimulus, None))
     seen = None if in_compliance is None else bool(in_compliance)
-    if applied is None:
-        _insert(connection, run_id, ordinal, found, recorded=True, in_compliance=seen)
-        return
     values: dict[str, object] = {"recorded": True, "in_compliance": seen}
     if found.is_measured:
         values |= {"charge_c": found.charge_c, "energy_j": found.energy_j, "measured": True}
-    connection.execute(update(table).where(place).values(**values))
+    place = {"of_run": int(run_id), "of_ordinal": int(ordinal)}
+    if connection.execute(_CONFIRMING, {**place, **values}).rowcount == 0:
+        _insert(connection, run_id, ordinal, found, recorded=True, in_compliance=seen)
 
 
 def _insert(
@@ -59,7 +69,7 @@ def _insert(
     fields = asdict(dose)
     fields["measured"] = fields.pop("is_measured")
     row = {"run_id": int(run_id), "ordinal": int(ordinal), "applied_at": now()}
-    connection.execute(insert(schema.dose).values(**row, **fields, **values))
+    connection.execute(inserting(schema.dose), {**row, **fields, **values})
 
 
 def total(connection: Connection, device: str, run_id: int | None) -> DoseRecord:

@@ -17,7 +17,7 @@ from labbench.store import schema
 from labbench.store.codec import Encoded, decode, encode
 from labbench.store.document import document_sha256
 from labbench.store.records import PulseRow
-from labbench.store.write import add_row, now, require_running
+from labbench.store.write import add_row, inserting, now, require_running
 from labbench.trace import Channel, Trace
 
 # An uneven time axis is kept as a waveform of this name.
@@ -73,7 +73,7 @@ def save(
     )
     if response.connection != OPEN:
         values = {"stimulus_id": stimulus_id, "spec": response.connection.to_spec()}
-        connection.execute(insert(schema.connection).values(values))
+        connection.execute(inserting(schema.connection), values)
     _save_pulses(connection, stimulus_id, pulses)
     for name, channel, encoded in packed.waveforms:
         waveform_id = add_row(
@@ -93,9 +93,8 @@ def save(
             codec=encoded.codec,
             crc32=encoded.crc32,
         )
-        connection.execute(
-            insert(schema.waveform_data).values(waveform_id=waveform_id, data=encoded.data)
-        )
+        samples = {"waveform_id": waveform_id, "data": encoded.data}
+        connection.execute(inserting(schema.waveform_data), samples)
     return stimulus_id
 
 

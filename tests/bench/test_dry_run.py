@@ -12,7 +12,11 @@ from labbench.features import Response, read_pulses
 from labbench.stimulus import Pulse, PulseTrain
 from labbench.store import DoseRecord
 from procedures import PROCEDURES, configure, find_procedure
-from procedures.base import NeuronProcedure, search_threshold, single_pulse
+from procedures.base import (
+    NeuronProcedure,
+    single_pulse,
+)
+from procedures.search import search_threshold
 from procedures.threshold_firing import LEVELS
 
 
