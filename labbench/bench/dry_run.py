@@ -43,6 +43,8 @@ MOST_STIMULI = 200_000
 # How many of the amplitudes that it went up to are tried as the device's threshold.
 THRESHOLDS = 2
 _RESTING_V = 0.5
+# Of the peak of a waveform that is not made of pulses: where a device that fires does.
+_FIRES_ABOVE = 0.6
 _CLOSED_OHM, _OPEN_OHM = 1e6, 1e13
 # Samples in the shortest pulse or gap, and in a whole record.
 _FINE, _FEWEST, _MOST = 8, 64, 20_000
@@ -237,7 +239,7 @@ def made_up_trace(stimulus: Stimulus, answer: Answer) -> Trace:
 def made_up_currents(stimulus: Stimulus, fires: bool) -> Trace:
     """Return a record of currents: of a closed device, or of one that never closes.
 
-    An output that never falls is there as well, for what looks at one.
+    The output of a device that fires falls while the input is above `_FIRES_ABOVE` of its peak.
     """
     resistance_ohm = _CLOSED_OHM if fires else _OPEN_OHM
     if isinstance(stimulus, Sweep):
@@ -260,7 +262,9 @@ def made_up_currents(stimulus: Stimulus, fires: bool) -> Trace:
         channels[name] = Channel(volts, "voltage", "V")
         channels[of] = Channel(amperes, "current", "A", rail_high=limit_a)
     if not isinstance(stimulus, Sweep):
-        channels["output"] = Channel(np.full(time_s.size, _RESTING_V), "voltage", "V")
+        level = np.abs(swept["input"])
+        is_low = fires & (level > _FIRES_ABOVE * level.max())
+        channels["output"] = Channel(np.where(is_low, 0.0, _RESTING_V), "voltage", "V")
     return Trace(channels, uneven_time_s=np.asarray(time_s, dtype=np.float64))
 
 

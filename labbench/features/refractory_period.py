@@ -78,7 +78,8 @@ def refractory_period(responses: Sequence[Response]) -> list[Feature]:
             ratio, ratio_error = log_mean(ratios)
             features.append(Feature("latency_ratio", ratio, "1", ratio_error, len(ratios), at=at))
     features.append(last_where("absolute_refractory", shares, "s", least=False))
-    return [*features, _relative(logs, pairs), _recovery(responses), gate_decay(responses)]
+    seen = [response for response in responses if "output" in response.trace.channels]
+    return [*features, _relative(logs, pairs), _recovery(seen), gate_decay(seen)]
 
 
 def _relative(
@@ -106,8 +107,7 @@ def _latencies_s(readings: Iterable[PulseReading]) -> list[float]:
 
 
 def _recovery(responses: Sequence[Response]) -> Feature:
-    seen = [response for response in responses if "output" in response.trace.channels]
-    times_s = [t for response in seen if (t := recovery_time_s(response)) is not None]
+    times_s = [t for response in responses if (t := recovery_time_s(response)) is not None]
     if len(times_s) < FEWEST_TRIALS:
         return Feature("recovery_time", nan, "s", n=len(times_s), outcome=Outcome.TOO_FEW)
     mean, scatter = log_mean(times_s)

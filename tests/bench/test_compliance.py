@@ -121,7 +121,7 @@ def test_ramping_down_passes_every_step_on_the_way_to_zero(acting, store, monkey
 def test_an_output_that_went_off_by_itself_ends_the_run(bench, store, kind):
     ports = bench_of(bench._close.__self__).ports
     address = canonical(bench.description.instruments.supply.address)
-    ports[address].add_fault(Fault(kind=kind, on=r"PROTECTION\?", after=4))
+    ports[address].add_fault(Fault(kind=kind, on=r"PROTECTION\?", after=3))
     report, (notice,) = run(bench, store, Six())
     assert report.state == "aborted"
     assert "the output of the supply went off by itself during stimulus 1" in notice
