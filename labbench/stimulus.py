@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import isfinite, nan
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -284,6 +284,38 @@ class Sweep(Stimulus):
         return self.dwell_s
 
 
+@dataclass(frozen=True)
+class Unrecorded(Stimulus):
+    """Whatever was applied: a recording of another tool need not tell. It has no breakpoints.
+
+    Attributes
+    ----------
+    duration_s : float
+        Of the record; zero if that is not known either.
+    """
+
+    duration_s: float = 0.0
+    rest_s: float = 0.0
+    kind: ClassVar[str] = "unrecorded"
+    unit: ClassVar[str] = ""  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        _check_window(self.duration_s, self.rest_s, 0.0)
+
+    @property
+    def peak(self) -> float:
+        """NaN: nobody knows."""
+        return nan
+
+    def breakpoints(self) -> tuple[FloatArray, FloatArray]:
+        """Raise: there are none."""
+        raise StimulusError("What was applied was not recorded: import it with its voltage.")
+
+    def to_spec(self) -> dict[str, Any]:
+        """Return a JSON-ready description."""
+        return {"kind": self.kind, "duration_s": self.duration_s, "rest_s": self.rest_s}
+
+
 def stimulus_from_spec(spec: Mapping[str, Any]) -> Stimulus:
     """Rebuild a stimulus from its `to_spec` description.
 
@@ -302,9 +334,11 @@ def stimulus_from_spec(spec: Mapping[str, Any]) -> Stimulus:
             return Waveform(**fields)
         if kind == Sweep.kind:
             return Sweep(**fields)
+        if kind == Unrecorded.kind:
+            return Unrecorded(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise StimulusError(f"A stored {kind} has wrong fields: {error}.") from error
-    raise StimulusError(f"No stimulus is called {kind!r}: pulse_train, waveform or sweep are.")
+    raise StimulusError(f"No stimulus is called {kind!r}: pulse_train, waveform, sweep, unrecorded are.")
 
 
 def _frozen_array(values: ArrayLike) -> FloatArray:

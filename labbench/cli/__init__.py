@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from labbench import __version__
-from labbench.cli import analyse, measure, safety, simulator
+from labbench.cli import analyse, bring_in, measure, safety, simulator
 from labbench.cli.keep import card_app, db_app
 from labbench.cli.terminal import say_error
 from labbench.errors import LabbenchError
@@ -33,7 +33,7 @@ app.command()(measure.instruments)
 app.command()(measure.run)
 app.command()(measure.characterize)
 app.command()(safety.dose)
-app.command("import")(analyse.import_recordings)
+app.command("import")(bring_in.import_recordings)
 app.command()(analyse.simulate)
 app.command()(analyse.fit)
 app.command()(analyse.compare)

@@ -1,4 +1,4 @@
-"""Commands that work on recordings: import, simulate, fit, compare."""
+"""Commands that work on recordings: simulate, fit, compare."""
 
 from __future__ import annotations
 
@@ -11,60 +11,6 @@ import typer
 from labbench.cli.keep import find_card
 from labbench.cli.options import AsJson, Database, Device, Seed
 from labbench.cli.terminal import print_features, print_scorecard
-from labbench.errors import ImportFileError
-
-
-def import_recordings(
-    files: Annotated[list[Path], typer.Argument(help="Recordings of other tools (CSV).")],
-    db: Database,
-    device: Device,
-    dwell_s: Annotated[
-        float | None, typer.Option(help="Time at each voltage, for sweeps without times.")
-    ] = None,
-    compliance_a: Annotated[float | None, typer.Option(help="Current limit of the source.")] = None,
-) -> None:
-    """Import recorded traces and sweeps of a memristor from other tools."""
-    from labbench.report.device import draw_features, save_features
-    from labbench.store import Store
-    from labbench.store.importers import read_recording
-
-    # Everything that a file can be refused for comes before anything is written.
-    recordings = [read_recording(f, dwell_s=dwell_s, compliance_a=compliance_a) for f in files]
-    drawn = [draw_features(r.procedure, r.responses) for r in recordings]
-    with Store.open(db, create=True) as store:
-        is_known = any(record.name == device for record in store.devices())
-        seen = [run.source_sha256 for run in store.runs(device=device)] if is_known else []
-        for file, recording in zip(files, recordings, strict=True):
-            if recording.sha256 in seen:
-                raise ImportFileError(
-                    f"{str(file)!r} is there already, for {device!r} in {str(db)!r} or twice in "
-                    "this call: nothing was imported."
-                )
-            seen.append(recording.sha256)
-        device_id = store.add_device(device, "memristor")
-        session_id = store.begin_session({"imported": True}, simulated=False)
-        for file, recording, features in zip(files, recordings, drawn, strict=True):
-            run_id = store.begin_run(
-                session_id,
-                device_id,
-                recording.procedure,
-                "1",
-                recording.settings,
-                seed=None,
-                source=recording.source,
-            )
-            try:
-                for ordinal, response in enumerate(recording.responses):
-                    store.save_response(run_id, ordinal, response)
-                save_features(store, run_id, features)
-            except BaseException as error:
-                store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
-                raise
-            store.end_run(run_id, "finished")
-            print(f"run {run_id}: {len(recording.responses)} responses from {file}")
-            for note in recording.notes:
-                print(f"  note: {note}")
-            print_features(store.features(run_id=run_id))
 
 
 def simulate(

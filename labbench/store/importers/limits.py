@@ -12,8 +12,6 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
-from labbench.store.importers.columns import Columns
-
 FloatArray = NDArray[np.float64]
 
 # A rail: at least this part of all samples lies within `_NEAR` of the extreme (or on it, if nearly
@@ -36,13 +34,20 @@ class Limits:
     notes: tuple[str, ...]
 
 
-def find_limits(columns: Columns, compliance_a: float | None = None) -> Limits:
+def find_limits(
+    voltage_v: FloatArray,
+    current_a: FloatArray,
+    is_magnitude: bool = False,
+    compliance_a: float | None = None,
+) -> Limits:
     """Find rails, floor and orientation of the current from the numbers themselves.
 
     Parameters
     ----------
-    columns : Columns
-        Of the whole file: one instrument setting is taken to hold for all of it.
+    voltage_v, current_a : (n,) arrays
+        Of the whole file, finite: one instrument setting is taken to hold for all of it.
+    is_magnitude : bool
+        Whether these are magnitudes, without their sign.
     compliance_a : float, optional
         A compliance known from elsewhere; samples within 0.1 % of it or beyond are censored too.
 
@@ -51,13 +56,12 @@ def find_limits(columns: Columns, compliance_a: float | None = None) -> Limits:
     Limits
         None and no note where nothing was found.
     """
-    voltage_v, current_a = columns.voltage_v, columns.current_a
     notes: list[str] = []
     rail_high = _find_rail(voltage_v, current_a)
     if rail_high is not None:
         notes.append(_rail_note(rail_high, current_a >= rail_high))
     rail_low = None
-    if not columns.is_magnitude:
+    if not is_magnitude:
         below = _find_rail(voltage_v, -current_a)
         if below is not None:
             rail_low = -below
@@ -65,17 +69,40 @@ def find_limits(columns: Columns, compliance_a: float | None = None) -> Limits:
     if compliance_a is not None:
         known_a = (1 - _NEAR) * compliance_a
         rail_high = known_a if rail_high is None else min(known_a, rail_high)
-        if not columns.is_magnitude:
+        if not is_magnitude:
             rail_low = -known_a if rail_low is None else max(-known_a, rail_low)
         n_reached = int((np.abs(current_a) >= known_a).sum())
         notes.append(f"{n_reached} currents reach the given compliance of {compliance_a:g} A")
-    floor = _find_floor(current_a) if columns.is_magnitude else None
+    floor = _find_floor(current_a) if is_magnitude else None
     if floor is not None:
         n_floor = int((current_a <= floor).sum())
         notes.append(f"{n_floor} currents at or below {floor:g} A are clamped zeros")
-    if not columns.is_magnitude and float(np.dot(voltage_v, current_a)) < 0:
+    if not is_magnitude and float(np.dot(voltage_v, current_a)) < 0:
         notes.append("the current has the opposite sign to the voltage; kept as recorded")
     return Limits(rail_low, rail_high, floor, tuple(notes))
+
+
+def find_converter_rails(values: FloatArray) -> tuple[float | None, float | None]:
+    """Return the ends of an eight-bit converter that a signal reached, None for each it did not.
+
+    All values are then whole multiples of one step, and the lowest is -128 of them or the highest
+    +127.
+
+    Parameters
+    ----------
+    values : (n,) array
+        Finite.
+    """
+    levels = np.unique(values)
+    if not 2 < levels.size <= 256:
+        return None, None
+    codes = levels / np.diff(levels).min()
+    if np.abs(codes - np.round(codes)).max() > 1e-3:
+        return None, None
+    low, high = round(codes[0]), round(codes[-1])
+    if low < -128 or high > 127:
+        return None, None
+    return float(levels[0]) if low == -128 else None, float(levels[-1]) if high == 127 else None
 
 
 def _find_rail(voltage_v: FloatArray, current_a: FloatArray) -> float | None:
