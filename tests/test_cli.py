@@ -327,7 +327,7 @@ def test_a_dry_run_says_the_worst_case_and_opens_nothing(cli, bench_file, tmp_pa
     def refuse(*given):
         raise AssertionError("an instrument was opened")
 
-    monkeypatch.setattr("labbench.bench.bench.open_bench", refuse)
+    monkeypatch.setattr("labbench.bench.open_bench", refuse)
     monkeypatch.setattr("labbench.bench.open_bench", refuse)
     db = tmp_path / "lab.db"
     asked = ("threshold_firing", "--bench", bench_file, "--db", db, "--device", "n1", "--dry-run")
@@ -356,7 +356,7 @@ def test_the_dose_of_a_device_and_its_budget(cli, bench_file, tmp_path):
     assert "of 20" in cli("dose", "--db", db, "--device", "n1")[1]
     code, _, err = cli(*run, *few)
     assert code == 1
-    assert f"the device allows {20 - report['responses']} more" in one_line(err)
+    assert "the device allows 0 more" in one_line(err)
     assert cli("dose", "--db", db, "--device", "n1", "--set", "n_pulses=none")[0] == 0
     assert cli(*run, *few)[0] == 0
     for wrong in ("n_pulses=few", "volts=3", "n_pulses"):

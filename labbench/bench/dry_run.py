@@ -9,7 +9,7 @@ checks each stimulus again before it is applied, see `GuardedPlayer`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from math import ceil
@@ -49,6 +49,8 @@ _CLOSED_OHM, _OPEN_OHM = 1e6, 1e13
 # Samples in the shortest pulse or gap, and in a whole record.
 _FINE, _FEWEST, _MOST = 8, 64, 20_000
 _MADE_UP = 400
+# Responses kept for a protocol that asks for the same again: some kB each.
+_REMEMBERED = 2000
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,30 @@ class Forecast:
         }
 
 
+class Memory:
+    """What was worked out for a train, or a train and the pulses of it that fire.
+
+    Attributes
+    ----------
+    tallies : dict of PulseTrain to Tally
+    """
+
+    def __init__(self) -> None:
+        self.tallies: dict[PulseTrain, Tally] = {}
+        self._responses: dict[tuple[PulseTrain, tuple[bool, ...], Connection], Response] = {}
+
+    def response(
+        self, train: PulseTrain, fires: tuple[bool, ...], connection: Connection
+    ) -> Response:
+        """Return the made-up response of a neuron that fires in some pulses of a train."""
+        key = (train, fires, connection)
+        if key not in self._responses:
+            if len(self._responses) >= _REMEMBERED:
+                self._responses.clear()
+            self._responses[key] = Response(train, made_up_trace(train, fires), connection)
+        return self._responses[key]
+
+
 class StandIn:
     """A player without instruments or device: it answers as it was told to, and adds up.
 
@@ -109,8 +135,8 @@ class StandIn:
     bench : BenchDescription
     answer : callable
         Says of each pulse whether it fires.
-    known : dict
-        Trains and their tallies, shared by those that play the same protocol: it repeats them.
+    memory : Memory
+        Shared by those that play the same protocol, which repeats itself.
 
     Attributes
     ----------
@@ -119,10 +145,8 @@ class StandIn:
         The amplitudes that were asked for.
     """
 
-    def __init__(
-        self, bench: BenchDescription, answer: Answer, known: dict[PulseTrain, Tally]
-    ) -> None:
-        self._bench, self._answer, self._known = bench, answer, known
+    def __init__(self, bench: BenchDescription, answer: Answer, memory: Memory) -> None:
+        self._bench, self._answer, self._memory = bench, answer, memory
         self._routes = routes_of(bench)
         self.tally = Tally()
         self.peaks_v: set[float] = set()
@@ -145,7 +169,8 @@ class StandIn:
         self.tally += self._one(stimulus)
         self.peaks_v.add(stimulus.peak)
         if connection.gate != "grounded" and isinstance(stimulus, PulseTrain):
-            return Response(stimulus, made_up_trace(stimulus, self._answer), connection)
+            answers = tuple(self._answer(pulse) for pulse in stimulus.pulses)
+            return self._memory.response(stimulus, answers, connection)
         width_s = stimulus.duration_s
         fires = self._answer(Pulse(0.0, width_s, stimulus.peak, 0.0, 0.0))
         return Response(stimulus, made_up_currents(stimulus, fires), connection)
@@ -154,11 +179,12 @@ class StandIn:
         """Have nothing to switch off."""
 
     def _one(self, stimulus: Stimulus) -> Tally:
-        if isinstance(stimulus, PulseTrain) and stimulus in self._known:
-            return self._known[stimulus]
+        tallies = self._memory.tallies
+        if isinstance(stimulus, PulseTrain) and stimulus in tallies:
+            return tallies[stimulus]
         tally = tally_of(stimulus, dose_at(self._bench, stimulus), self._bench)
         if isinstance(stimulus, PulseTrain):
-            self._known[stimulus] = tally
+            tallies[stimulus] = tally
         return tally
 
 
@@ -186,10 +212,10 @@ def foresee(
     """
     tallies: list[Tally] = []
     notes: list[str] = []
-    known: dict[PulseTrain, Tally] = {}
+    memory = Memory()
 
     def play(words: str, answer: Answer) -> StandIn:
-        player = StandIn(bench, answer, known)
+        player = StandIn(bench, answer, memory)
         fault = _play(procedure, player)
         if fault:
             notes.append(f"if {words}: {fault}")
@@ -212,9 +238,9 @@ def foresee(
     return Forecast(worst, tuple(compared), len(tallies) - len(notes), tuple(notes))
 
 
-def made_up_trace(stimulus: Stimulus, answer: Answer) -> Trace:
-    """Return a record of a neuron at rest that spikes in those pulses that `answer` says."""
-    pulses = stimulus.pulses if isinstance(stimulus, PulseTrain) else ()
+def made_up_trace(stimulus: PulseTrain, fires: Sequence[bool]) -> Trace:
+    """Return a record of a neuron at rest that spikes in some of the pulses."""
+    pulses = stimulus.pulses
     starts, ends = [p.start_s for p in pulses], [p.end_s for p in pulses]
     gaps_s = [later - end for end, later in zip(ends, starts[1:], strict=False) if later > end]
     shortest_s = min([p.width_s for p in pulses] + gaps_s, default=stimulus.duration_s / _FEWEST)
@@ -223,8 +249,8 @@ def made_up_trace(stimulus: Stimulus, answer: Answer) -> Trace:
     before = _FEWEST // 4
     time_s = np.arange(-before, size + 1) * interval_s
     output_v = np.full(time_s.size, _RESTING_V)
-    for pulse in pulses:
-        if answer(pulse):
+    for pulse, is_fired in zip(pulses, fires, strict=True):
+        if is_fired:
             first = ceil((pulse.edge_s + 0.1 * pulse.width_s) / interval_s) + before
             last = int((pulse.edge_s + 0.6 * pulse.width_s) / interval_s) + before
             output_v[first : max(last, first) + 1] = 0.0

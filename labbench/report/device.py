@@ -37,7 +37,7 @@ PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
 # More trials for each recorded one say little: the measured error rules the difference by then.
-ENOUGH_SIMULATED, MOST_REPEATS = 600, 4
+ENOUGH_SIMULATED, MOST_REPEATS = 400, 4
 
 
 @dataclass(frozen=True, eq=False)

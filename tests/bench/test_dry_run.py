@@ -98,8 +98,7 @@ def test_a_made_up_answer_reads_as_it_was_meant(fires, gap_s):
         pulses.append(Pulse(start_s, 1e-3, 0.8))
         start_s = pulses[-1].end_s + gap_s
     train = PulseTrain(tuple(pulses), duration_s=start_s + 1e-3)
-    meant = dict(zip(pulses, fires, strict=True))
-    readings = read_pulses(Response(train, made_up_trace(train, meant.__getitem__)))
+    readings = read_pulses(Response(train, made_up_trace(train, fires)))
     assert [reading.fired for reading in readings] == fires
 
 

@@ -199,9 +199,12 @@ def test_ctrl_c_with_an_output_that_stays_on_is_no_safe_stop(bench, store, termi
     def refuse():
         raise InstrumentError("the relay is stuck")
 
-    monkeypatch.setattr(bench.supply, "safe", refuse)
+    def interrupt():
+        monkeypatch.setattr(bench.supply, "safe", refuse)
+        os.kill(os.getpid(), signal.SIGINT)
+
     with pytest.raises(InstrumentError, match=r"Stopped by the operator.*the relay is stuck"):
-        run(bench, store, on_progress=after(2, lambda: os.kill(os.getpid(), signal.SIGINT)))
+        run(bench, store, on_progress=after(2, interrupt))
     monkeypatch.undo()
     assert dark(terminals) == ["pulse_source"]
     ended(store, "failed", 2)
