@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labbench.bench import foresee, open_bench, read_bench, run_procedure
-from labbench.bench.dry_run import made_up_trace
 from labbench.bench.run import begin_session
+from labbench.bench.stand_in import made_up_trace
 from labbench.errors import BudgetError, LimitError
 from labbench.features import Response, read_pulses
 from labbench.stimulus import Pulse, PulseTrain
@@ -115,7 +115,7 @@ def test_every_procedure_can_be_foreseen_and_is_not_touched(description, name):
 
 
 def test_a_protocol_without_an_end_is_refused(description, monkeypatch):
-    monkeypatch.setattr("labbench.bench.dry_run.MOST_STIMULI", 50)
+    monkeypatch.setattr("labbench.bench.stand_in.MOST_STIMULI", 50)
     with pytest.raises(LimitError, match="does not end within 50 stimuli"):
         foresee(Endless(), description)
 
