@@ -36,4 +36,5 @@ def _refuse(table: Table, what: str, action: str, condition: str, message: str) 
     statement = _REFUSE_ON_SQLITE.format(
         table=table.name, what=what, action=action, condition=condition, message=message
     )
-    event.listen(table, "after_create", DDL(statement).execute_if(dialect="sqlite"))
+    trigger = DDL(statement)  # type: ignore[no-untyped-call]
+    event.listen(table, "after_create", trigger.execute_if(dialect="sqlite"))

@@ -40,9 +40,16 @@ def devices(connection: Connection) -> list[DeviceRecord]:
 
 def require_device(connection: Connection, name: str) -> None:
     """Raise NotFoundError, naming the devices that there are, if one is not there."""
-    known = [device.name for device in devices(connection)]
-    if name not in known:
+    find_device(connection, name)
+
+
+def find_device(connection: Connection, name: str) -> int:
+    """Return the id of a device, or raise NotFoundError, naming those that there are."""
+    found = connection.scalar(select(schema.device.c.id).where(schema.device.c.name == name))
+    if found is None:
+        known = [device.name for device in devices(connection)]
         raise NotFoundError(f"There is no device {name!r} in this database; {_list(known)}.")
+    return int(found)
 
 
 def session(connection: Connection, session_id: int) -> SessionRecord:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 from labbench.store.document import from_json
+from labbench.store.identity import add_instrument, parse_identity
 from labbench.store.setting_rows import setting_rows
 
 revision = "0004"
@@ -55,12 +58,13 @@ def upgrade() -> None:
         "fit", [], sa.Column("labbench_version", sa.Text()), sa.Column("git_commit", sa.Text())
     )
     _rebuild("comparison", ["fit"], sa.Column("fit_id", sa.Integer()))
+    _tell_instruments_apart()
     _tell_dirty_commits()
     for statement in NEVER_CHANGED.split("END;\n")[:-1]:
         op.execute(f"{statement.strip()}\nEND")
 
 
-def _rebuild(table: str, parents: list[str], *added: sa.Column) -> None:
+def _rebuild(table: str, parents: list[str], *added: sa.Column[Any]) -> None:
     """Add columns to a table; those that refer to a parent are indexed."""
     with op.batch_alter_table(table, recreate="always") as batch:
         for column in added:
@@ -186,6 +190,27 @@ def _add_journal() -> None:
     )
     for column in ("run_id", "device_id", "wafer_id"):
         op.create_index(f"ix_journal_{column}", "journal", [column])
+
+
+def _tell_instruments_apart() -> None:
+    """Find the instruments of older sessions in what they answered to *IDN?."""
+    connection = op.get_bind()
+    for (idn,) in connection.exec_driver_sql("SELECT DISTINCT idn FROM instrument_state").all():
+        identity = parse_identity(idn)
+        if identity is None:
+            continue
+        told = {
+            "firmware": identity.firmware,
+            "idn": idn,
+            "id": add_instrument(connection, identity),
+        }
+        connection.execute(
+            sa.text(
+                "UPDATE instrument_state SET instrument_id = :id, firmware = :firmware "
+                "WHERE idn = :idn"
+            ),
+            told,
+        )
 
 
 def _tell_dirty_commits() -> None:
