@@ -174,7 +174,7 @@ class RunRecord:
     source_sha256 : str or None
         Of the imported file, if the run was not measured here; its text is `Store.source`.
     procedure_sha256 : str or None
-        Of the procedure as it ran, see `procedures.source_sha256`; None of an imported run.
+        Of the procedure as it ran, see `NeuronProcedure.source_sha256`; None of an imported run.
     excluded : str or None
         Why it is left out of fits and comparisons; None if it is not.
     """

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from labbench.store.document import from_json
-from labbench.store.identity import add_instrument, parse_identity
+from labbench.store.identity import parse_identity
 from labbench.store.setting_rows import setting_rows
 
 revision = "0004"
@@ -40,7 +40,7 @@ END;
 def upgrade() -> None:
     """Add tables and columns; settings are taken from the documents that the runs have."""
     _add_places()
-    _add_instruments()
+    instrument = _add_instruments()
     _add_settings_and_previews()
     _add_journal()
     _rebuild("device", ["die"], sa.Column("die_id", sa.Integer()), sa.Column("geometry", sa.JSON()))
@@ -58,7 +58,7 @@ def upgrade() -> None:
         "fit", [], sa.Column("labbench_version", sa.Text()), sa.Column("git_commit", sa.Text())
     )
     _rebuild("comparison", ["fit"], sa.Column("fit_id", sa.Integer()))
-    _tell_instruments_apart()
+    _tell_instruments_apart(instrument)
     _tell_dirty_commits()
     for statement in NEVER_CHANGED.split("END;\n")[:-1]:
         op.execute(f"{statement.strip()}\nEND")
@@ -114,8 +114,8 @@ def _add_places() -> None:
     )
 
 
-def _add_instruments() -> None:
-    op.create_table(
+def _add_instruments() -> sa.Table:
+    return op.create_table(
         "instrument",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("vendor", sa.Text(), nullable=False),
@@ -192,17 +192,23 @@ def _add_journal() -> None:
         op.create_index(f"ix_journal_{column}", "journal", [column])
 
 
-def _tell_instruments_apart() -> None:
+def _tell_instruments_apart(instrument: sa.Table) -> None:
     """Find the instruments of older sessions in what they answered to *IDN?."""
     connection = op.get_bind()
+    ids: dict[tuple[str, ...], int] = {}
     for (idn,) in connection.exec_driver_sql("SELECT DISTINCT idn FROM instrument_state").all():
         identity = parse_identity(idn)
         if identity is None:
             continue
+        key = identity[:3]
+        if key not in ids:
+            ids[key] = len(ids) + 1
+            row = dict(zip(("vendor", "model", "serial"), key, strict=True))
+            connection.execute(instrument.insert().values(id=ids[key], **row))
         told = {
             "firmware": identity.firmware,
             "idn": idn,
-            "id": add_instrument(connection, identity),
+            "id": ids[key],
         }
         connection.execute(
             sa.text(
