@@ -72,7 +72,7 @@ def add_device(
 
 
 def _complete(
-    connection: Connection, found: Row[tuple[object, ...]], told: dict[str, object]
+    connection: Connection, found: Row[tuple[object, ...]], told: Mapping[str, object]
 ) -> None:
     """Fill in what was not known of a device; what is known stays."""
     known = found._mapping
