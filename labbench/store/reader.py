@@ -209,5 +209,6 @@ class Reader:
             with reading(self.engine) as connection:
                 settings = read.run_row(connection, run_id)["settings"]
                 found = responses.read(connection, run_id)
-            digests.append(responses.digest(settings, found))
+                specs = responses.specs(connection, run_id)
+            digests.append(responses.digest(settings, found, specs))
         return sha256("".join(sorted(digests)).encode()).hexdigest()

@@ -159,10 +159,22 @@ def read(connection: Connection, run_id: int) -> list[Response]:
     return responses
 
 
-def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str:
-    """Return a hash of what a fit sees of a run; the same in every database that holds it."""
+def specs(connection: Connection, run_id: int) -> list[Any]:
+    """Return the specifications of the stimuli of a run as they were saved."""
+    stimulus = schema.stimulus.c
+    asked = select(stimulus.spec).where(stimulus.run_id == int(run_id)).order_by(stimulus.ordinal)
+    return list(connection.execute(asked).scalars())
+
+
+def digest(
+    settings: Mapping[str, object], responses: Sequence[Response], specs: Sequence[object]
+) -> str:
+    """Return a hash of what a fit sees of a run; the same in every database that holds it.
+
+    The stimuli are those `specs`, as they were saved: a newer labbench may say more of them.
+    """
     parts = sha256(document_sha256(settings).encode())
-    for response in responses:
+    for response, spec in zip(responses, specs, strict=True):
         trace = response.trace
         for name, channel in _waveforms(trace).items():
             unit = [name, channel.raw.dtype.name, channel.quantity, channel.unit]
@@ -170,7 +182,7 @@ def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str
             limits = [channel.rail_low, channel.rail_high, channel.floor]
             parts.update(document_sha256([unit, scale, limits]).encode())
             parts.update(np.ascontiguousarray(channel.raw).tobytes())
-        base = [response.stimulus.to_spec(), trace.start_s, trace.interval_s, trace.notes]
+        base = [spec, trace.start_s, trace.interval_s, trace.notes]
         if response.connection != OPEN:
             base.append(response.connection.to_spec())
         parts.update(document_sha256(base).encode())
