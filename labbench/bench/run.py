@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
 from types import FrameType
 from typing import Any
 
 from labbench.bench.bench import Bench
+from labbench.bench.calibration import overdue
 from labbench.bench.compliance import policy_named
 from labbench.bench.dry_run import foresee
 from labbench.bench.guarded import GuardedPlayer
@@ -61,9 +63,31 @@ def begin_session(bench: Bench, store: Store) -> int:
     session_id = store.begin_session(config, simulated=bench.description.is_simulated)
     for role, (entry, instrument) in bench.roles().items():
         store.add_instrument_state(
-            session_id, role, entry.address, entry.driver, instrument.identity, {}
+            session_id,
+            role,
+            entry.address,
+            entry.driver,
+            instrument.identity,
+            {},
+            calibrated_at=entry.calibrated,
+            calibration_due=entry.calibration_due,
         )
     return session_id
+
+
+@contextmanager
+def bench_session(bench: Bench, store: Store) -> Iterator[int]:
+    """Begin a session, yield its id, and note its end on every way out."""
+    session_id = begin_session(bench, store)
+    try:
+        yield session_id
+    except BaseException as error:
+        try:
+            store.end_session(session_id)
+        except StoreError as fault:
+            error.add_note(f"Moreover, the end of the session could not be stored: {fault}")
+        raise
+    store.end_session(session_id)
 
 
 def run_procedure(
@@ -115,6 +139,8 @@ def run_procedure(
     """
     policy = None if compliance_policy is None else policy_named(compliance_policy)
     recover(bench, store, on_notice, given_up)
+    for line in overdue(bench.description, date.today()):
+        on_notice(line)
     run_id = store.begin_run(
         session_id,
         device_id,
@@ -122,6 +148,7 @@ def run_procedure(
         procedure.version,
         dict(procedure.parameter_values()),
         seed=None,
+        procedure_sha256=procedure.source_sha256,
     )
     device = next(each.name for each in store.devices() if each.id == device_id)
     player = GuardedPlayer(

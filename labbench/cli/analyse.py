@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from labbench.cli.keep import find_card
-from labbench.cli.options import AsJson, Database, Device, Seed
+from labbench.cli.options import AsJson, Database, Device, Seed, WithExcluded
 from labbench.cli.terminal import print_features, print_scorecard
 from labbench.errors import ImportFileError
 
@@ -65,6 +65,7 @@ def import_recordings(
             for note in recording.notes:
                 print(f"  note: {note}")
             print_features(store.features(run_id=run_id))
+        store.end_session(session_id)
 
 
 def simulate(
@@ -96,13 +97,16 @@ def simulate(
             print(made.remedy)
 
 
-def fit(db: Database, device: Device, as_json: AsJson = False) -> None:
+def fit(
+    db: Database, device: Device, with_excluded: WithExcluded = False, as_json: AsJson = False
+) -> None:
     """Fit the model to what is recorded of a device."""
     from labbench.report.device import fit_device, load_device
     from labbench.store import Store
 
     with Store.open(db) as store:
-        result = fit_device(store, load_device(store, device))
+        data = load_device(store, device, with_excluded=with_excluded)
+        result = fit_device(store, data)
     if as_json:
         print(json.dumps(result.to_dict(), indent=2, default=float))
         return
@@ -122,6 +126,7 @@ def compare(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="HTML report.")] = None,
     seed: Seed = 0,
+    with_excluded: WithExcluded = False,
     as_json: AsJson = False,
 ) -> None:
     """Lay measured and simulated behaviour of a device side by side."""
@@ -131,11 +136,12 @@ def compare(
     with Store.open(db) as store:
         if card is None:
             record, result = latest_fit(store, device)
-            data = load_device(store, device, record.run_ids)
+            data = load_device(store, device, record.run_ids, with_excluded)
         else:
             from labbench.fit import FitResult
 
-            data, result = load_device(store, device), FitResult.of_card(find_card(store, card))
+            data = load_device(store, device, with_excluded=with_excluded)
+            result = FitResult.of_card(find_card(store, card))
         scorecard = report_device(store, data, result, out, seed=seed)
     if as_json:
         print(json.dumps(scorecard.to_dict(), indent=2))

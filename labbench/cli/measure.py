@@ -94,7 +94,7 @@ def run(
 ) -> None:
     """Run a procedure on a neuron and record it."""
     from labbench.bench import open_bench, run_procedure
-    from labbench.bench.run import begin_session
+    from labbench.bench.run import bench_session
     from labbench.store import Store
     from procedures import configure, find_procedure
 
@@ -104,8 +104,7 @@ def run(
         return
     with stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
         device_id = store.add_device(device, "neuron")
-        session_id = begin_session(opened, store)
-        with progress() as show:
+        with bench_session(opened, store) as session_id, progress() as show:
             report = run_procedure(
                 opened,
                 store,
@@ -137,13 +136,12 @@ def characterize(
     """Characterise a neuron: all procedures in one plan, scaled to the device, a run for each."""
     from labbench.bench import open_bench
     from labbench.bench.characterize import characterize as characterize_device
-    from labbench.bench.run import begin_session
+    from labbench.bench.run import bench_session
     from labbench.store import Store
 
     with stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
         device_id = store.add_device(device, "neuron")
-        session_id = begin_session(opened, store)
-        with progress() as show:
+        with bench_session(opened, store) as session_id, progress() as show:
             found = characterize_device(
                 opened, store, session_id, device_id, effort=effort, on_progress=show
             )

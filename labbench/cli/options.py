@@ -10,3 +10,6 @@ Device = Annotated[str, typer.Option("--device", help="Name of the device.")]
 BenchFile = Annotated[Path, typer.Option("--bench", help="Bench file (TOML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same numbers.")]
+WithExcluded = Annotated[
+    bool, typer.Option("--with-excluded", help="Excluded runs too; see labbench journal.")
+]

@@ -6,18 +6,22 @@
 from labbench.store.check import check
 from labbench.store.dose import Dose, worst_dose
 from labbench.store.migrate import upgrade
+from labbench.store.preview import Preview
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
     ComplianceRecord,
     DeviceRecord,
+    DieRecord,
     DoseRecord,
     FeatureRecord,
     FitRecord,
     InstrumentRecord,
+    JournalRecord,
     PulseRow,
     RunRecord,
     SessionRecord,
+    WaferRecord,
 )
 from labbench.store.store import Store
 
@@ -26,15 +30,19 @@ __all__ = [
     "ComparisonRecord",
     "ComplianceRecord",
     "DeviceRecord",
+    "DieRecord",
     "Dose",
     "DoseRecord",
     "FeatureRecord",
     "FitRecord",
     "InstrumentRecord",
+    "JournalRecord",
+    "Preview",
     "PulseRow",
     "RunRecord",
     "SessionRecord",
     "Store",
+    "WaferRecord",
     "check",
     "upgrade",
     "worst_dose",

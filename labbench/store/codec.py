@@ -18,7 +18,7 @@ from labbench.errors import StoreError
 
 ZSTD = "shuffle+zstd"
 ZLIB = "shuffle+zlib"
-_STORED_AS = {"int8": "i1", "int16": "<i2", "float64": "<f8"}
+STORED_AS = {"int8": "i1", "int16": "<i2", "float64": "<f8"}
 
 
 class Encoded(NamedTuple):
@@ -46,11 +46,11 @@ def encode(samples: NDArray[Any], codec: str = ZSTD) -> Encoded:
         If the samples are of another type.
     """
     dtype = samples.dtype.name
-    if dtype not in _STORED_AS:
+    if dtype not in STORED_AS:
         raise StoreError(
-            f"Samples are stored as {', '.join(_STORED_AS)}, not as {dtype}: convert them first."
+            f"Samples are stored as {', '.join(STORED_AS)}, not as {dtype}: convert them first."
         )
-    flat = np.ascontiguousarray(samples, dtype=_STORED_AS[dtype])
+    flat = np.ascontiguousarray(samples, dtype=STORED_AS[dtype])
     shuffled = flat.view(np.uint8).reshape(flat.size, flat.itemsize).T.tobytes()
     if codec == ZSTD:
         data = zstandard.ZstdCompressor(level=3).compress(shuffled)
@@ -88,12 +88,12 @@ def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
             "was stored. Restore the file from a backup or repeat the run; "
             "`labbench db check` lists all that is damaged."
         )
-    if stored.codec not in (ZSTD, ZLIB) or stored.dtype not in _STORED_AS:
+    if stored.codec not in (ZSTD, ZLIB) or stored.dtype not in STORED_AS:
         raise StoreError(
             f"{label} is packed as {stored.codec!r} of {stored.dtype!r}, which this labbench does "
             "not know: read it with a newer one."
         )
-    dtype = np.dtype(_STORED_AS[stored.dtype])
+    dtype = np.dtype(STORED_AS[stored.dtype])
     if stored.codec == ZSTD:
         plain = zstandard.ZstdDecompressor().decompress(stored.data)
     else:

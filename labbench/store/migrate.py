@@ -7,12 +7,13 @@ running all of them. Alembic is slow to import, so it is, only when there is som
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, func, inspect, select, table, text
 
 from labbench.errors import NewerSchemaError, StoreError
 from labbench.store.engine import file_path, make_engine, prepare_file, reading
@@ -84,21 +85,42 @@ def upgrade(path_or_url: str | Path) -> Path | None:
         if found == known_revisions()[-1]:
             return None
         copy = _back_up(path, found or "empty")
-        run_migrations(engine)
+        run_migrations(engine, copy=copy)
         return copy
     finally:
         engine.dispose()
 
 
-def run_migrations(engine: Engine, to: str = "head") -> None:
-    """Run the revisions that a database does not have yet, the last by default, in one go."""
+def run_migrations(engine: Engine, to: str = "head", copy: Path | None = None) -> None:
+    """Run the revisions that a database does not have yet, the last by default, in one go.
+
+    A revision that loses rows, or references between them, is refused as a whole: the message
+    names the copy that was made before, if one was.
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["engine"] = engine
+    config.attributes["copy"] = copy
     command.upgrade(config, to)
+
+
+def row_counts(connection: Connection) -> dict[str, int]:
+    """Return how many rows each table has."""
+    tables = inspect(connection).get_table_names()
+    counted = {name: select(func.count()).select_from(table(name)) for name in tables}
+    return {name: connection.scalar(asked) or 0 for name, asked in counted.items()}
+
+
+def changed_counts(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """Return in words which tables that were there have other numbers of rows; empty if none."""
+    return ", ".join(
+        f"table {name!r} from {n} rows to {after.get(name, 0)}"
+        for name, n in before.items()
+        if name != "alembic_version" and after.get(name, 0) != n
+    )
 
 
 def _back_up(path: Path, revision: str) -> Path:

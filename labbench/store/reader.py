@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from labbench.features import Response
-from labbench.store import frames, ledger, read, responses
+from labbench.store import frames, journal, ledger, places, preview, read, responses
 from labbench.store.engine import reading
+from labbench.store.journal import Subject
+from labbench.store.preview import Preview
 from labbench.store.process import Process, is_gone
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
     ComplianceRecord,
     DeviceRecord,
+    DieRecord,
     DoseRecord,
     FeatureRecord,
     FitRecord,
+    JournalRecord,
     RunRecord,
     SessionRecord,
+    WaferRecord,
 )
 
 if TYPE_CHECKING:
@@ -117,6 +122,49 @@ class Reader:
             read.run_row(connection, run_id)
             return responses.read(connection, run_id)
 
+    def preview(self, run_id: int, ordinal: int, channel: str) -> Preview:
+        """Return what a plot of a whole waveform needs, without reading all of a long one.
+
+        Parameters
+        ----------
+        run_id : int
+        ordinal : int
+            Place of the stimulus in its run, from zero.
+        channel : str
+        """
+        with reading(self.engine) as connection:
+            read.run_row(connection, run_id)
+            return preview.read(connection, run_id, ordinal, channel)
+
+    def preview_of(self, waveform_id: int) -> Preview:
+        """Return the `preview` of a waveform by its id, which messages and exports name."""
+        with reading(self.engine) as connection:
+            return preview.read(connection, **preview.place_of(connection, waveform_id))
+
+    def wafers(self) -> list[WaferRecord]:
+        """Return all wafers, by label."""
+        with reading(self.engine) as connection:
+            return places.wafers(connection)
+
+    def dies(self, wafer: str | None = None) -> list[DieRecord]:
+        """Return the dies of a wafer, or all; by wafer, y and x."""
+        with reading(self.engine) as connection:
+            return places.dies(connection, wafer)
+
+    def journal(
+        self, *, run: int | None = None, device: str | None = None, wafer: str | None = None
+    ) -> list[JournalRecord]:
+        """Return what was said about a run, a device or a wafer, or about all; oldest first."""
+        with reading(self.engine) as connection:
+            return journal.entries(connection, Subject(run, device, wafer))
+
+    def tags(
+        self, *, run: int | None = None, device: str | None = None, wafer: str | None = None
+    ) -> list[str]:
+        """Return the tags that a run, a device or a wafer has now, in alphabetical order."""
+        with reading(self.engine) as connection:
+            return journal.tags(connection, Subject(run, device, wafer))
+
     def pulses(self, run_id: int) -> pd.DataFrame:
         """Return one row a pulse: ordinal of its stimulus, index, `PulseRow` fields."""
         with reading(self.engine) as connection:
@@ -161,5 +209,6 @@ class Reader:
             with reading(self.engine) as connection:
                 settings = read.run_row(connection, run_id)["settings"]
                 found = responses.read(connection, run_id)
-            digests.append(responses.digest(settings, found))
+                specs = responses.specs(connection, run_id)
+            digests.append(responses.digest(settings, found, specs))
         return sha256("".join(sorted(digests)).encode()).hexdigest()

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, insert, select
 
 from labbench.connection import OPEN, connection_from_spec
@@ -17,11 +18,13 @@ from labbench.store import schema
 from labbench.store.codec import Encoded, decode, encode
 from labbench.store.document import document_sha256
 from labbench.store.records import PulseRow
+from labbench.store.thinning import N_BINS
+from labbench.store.thinning import packed as preview_of
 from labbench.store.write import add_row, inserting, now, require_running
 from labbench.trace import Channel, Trace
 
 # An uneven time axis is kept as a waveform of this name.
-_TIME = "time"
+TIME = "time"
 
 
 class Packed(NamedTuple):
@@ -29,15 +32,19 @@ class Packed(NamedTuple):
 
     spec: Mapping[str, object]
     waveforms: list[tuple[str, Channel, Encoded]]
+    # Of those that are long, by channel.
+    previews: Mapping[str, bytes]
 
 
 def pack(response: Response) -> Packed:
     """Describe and encode a response: the slow part, to be done before the transaction."""
-    if _TIME in response.trace.channels:
-        raise StoreError(f"A channel cannot be stored as {_TIME!r}, the time axis: rename it.")
+    if TIME in response.trace.channels:
+        raise StoreError(f"A channel cannot be stored as {TIME!r}, the time axis: rename it.")
     channels = _waveforms(response.trace).items()
     waveforms = [(name, channel, encode(channel.raw)) for name, channel in channels]
-    return Packed(response.stimulus.to_spec(), waveforms)
+    drawn = {name: preview_of(channel.raw) for name, channel in channels}
+    previews = {name: data for name, data in drawn.items() if data is not None}
+    return Packed(response.stimulus.to_spec(), waveforms, previews)
 
 
 def _waveforms(trace: Trace) -> dict[str, Channel]:
@@ -45,7 +52,7 @@ def _waveforms(trace: Trace) -> dict[str, Channel]:
     if trace.uneven_time_s is None:
         return dict(trace.channels)
     time_s = np.asarray(trace.uneven_time_s, dtype=np.float64)
-    return {**trace.channels, _TIME: Channel(time_s, "time", "s")}
+    return {**trace.channels, TIME: Channel(time_s, "time", "s")}
 
 
 def save(
@@ -95,6 +102,9 @@ def save(
         )
         samples = {"waveform_id": waveform_id, "data": encoded.data}
         connection.execute(inserting(schema.waveform_data), samples)
+        if name in packed.previews:
+            values = {"waveform_id": waveform_id, "n_bins": N_BINS, "data": packed.previews[name]}
+            connection.execute(inserting(schema.preview), values)
     return stimulus_id
 
 
@@ -135,7 +145,7 @@ def read(connection: Connection, run_id: int) -> list[Response]:
             .order_by(table.c.id)
         )
         channels = {row.channel: _channel(row, run_id, stimulus.ordinal) for row in waveforms}
-        time = channels.pop(_TIME, None)
+        time = channels.pop(TIME, None)
         trace = Trace(
             channels,
             start_s=stimulus.start_s,
@@ -149,10 +159,22 @@ def read(connection: Connection, run_id: int) -> list[Response]:
     return responses
 
 
-def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str:
-    """Return a hash of what a fit sees of a run; the same in every database that holds it."""
+def specs(connection: Connection, run_id: int) -> list[Any]:
+    """Return the specifications of the stimuli of a run as they were saved."""
+    stimulus = schema.stimulus.c
+    asked = select(stimulus.spec).where(stimulus.run_id == int(run_id)).order_by(stimulus.ordinal)
+    return list(connection.execute(asked).scalars())
+
+
+def digest(
+    settings: Mapping[str, object], responses: Sequence[Response], specs: Sequence[object]
+) -> str:
+    """Return a hash of what a fit sees of a run; the same in every database that holds it.
+
+    The stimuli are those `specs`, as they were saved: a newer labbench may say more of them.
+    """
     parts = sha256(document_sha256(settings).encode())
-    for response in responses:
+    for response, spec in zip(responses, specs, strict=True):
         trace = response.trace
         for name, channel in _waveforms(trace).items():
             unit = [name, channel.raw.dtype.name, channel.quantity, channel.unit]
@@ -160,7 +182,7 @@ def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str
             limits = [channel.rail_low, channel.rail_high, channel.floor]
             parts.update(document_sha256([unit, scale, limits]).encode())
             parts.update(np.ascontiguousarray(channel.raw).tobytes())
-        base = [response.stimulus.to_spec(), trace.start_s, trace.interval_s, trace.notes]
+        base = [spec, trace.start_s, trace.interval_s, trace.notes]
         if response.connection != OPEN:
             base.append(response.connection.to_spec())
         parts.update(document_sha256(base).encode())
@@ -172,12 +194,17 @@ def waveform_label(waveform_id: int, channel: str, ordinal: int, run_id: int) ->
     return f"Waveform {waveform_id} (channel {channel!r} of response {ordinal} of run {run_id})"
 
 
-def _channel(row: Row[Any], run_id: int, ordinal: int) -> Channel:
+def samples_of(row: Row[Any], data: bytes | None, run_id: int, ordinal: int) -> NDArray[Any]:
+    """Return the samples of a row of `schema.waveform`, (n,), in the dtype they came in."""
     label = waveform_label(row.id, row.channel, ordinal, run_id)
-    if row.data is None:
+    if data is None:
         raise StoreError(f"{label} has lost its samples: restore the file from a backup.")
+    return decode(Encoded(row.dtype, row.codec, row.crc32, data), row.n, label)
+
+
+def _channel(row: Row[Any], run_id: int, ordinal: int) -> Channel:
     return Channel(
-        decode(Encoded(row.dtype, row.codec, row.crc32, row.data), row.n, label),
+        samples_of(row, row.data, run_id, ordinal),
         row.quantity,
         row.unit,
         scale=row.scale,

@@ -8,14 +8,15 @@ from types import TracebackType
 
 from labbench.features import Feature
 from labbench.model.card import ModelCard
-from labbench.store import schema, write
+from labbench.store import provenance, schema, write
 from labbench.store.engine import file_path, make_engine, prepare_file, remove_file, writing
 from labbench.store.migrate import require_newest
-from labbench.store.recorder import Recorder
+from labbench.store.notebook import Notebook
 
 
-class Store(Recorder):
-    """A lab database: what `Reader` finds, what `Recorder` records, and results.
+class Store(Notebook):
+    """A lab database: what `Reader` finds, what `Recorder` records, what `Notebook` is
+    told, and results.
 
     Every method that writes does so in one transaction: what it returned from is kept, even if
     the process is killed, and of what raised there is nothing. Several processes may read while
@@ -116,11 +117,20 @@ class Store(Recorder):
         dataset_sha256 : str
             From `dataset_sha256`, when the data were read.
         """
+        programme = provenance.version_and_commit()
         with writing(self.engine) as connection:
-            return write.save_fit(connection, card_id, run_ids, status, document, dataset_sha256)
+            return write.save_fit(
+                connection, card_id, run_ids, status, document, dataset_sha256, programme
+            )
 
-    def save_comparison(self, device_id: int, card_id: int, document: Mapping[str, object]) -> int:
-        """Save a scorecard of a device beside a card and return its id."""
+    def save_comparison(
+        self,
+        device_id: int,
+        card_id: int,
+        document: Mapping[str, object],
+        fit_id: int | None = None,
+    ) -> int:
+        """Save a scorecard of a device beside a card, and the fit it shows; return its id."""
         with writing(self.engine) as connection:
             return write.add_row(
                 connection,
@@ -129,4 +139,5 @@ class Store(Recorder):
                 model_card_id=int(card_id),
                 document=document,
                 created_at=write.now(),
+                fit_id=None if fit_id is None else int(fit_id),
             )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from labbench.errors import StoreError
 from labbench.store.engine import plain_errors
+from labbench.store.migrate import changed_counts, row_counts
 from labbench.store.schema import metadata
 
 
@@ -21,7 +22,10 @@ def _set_foreign_keys(connection: Connection, state: str) -> None:
 
 
 def _run(engine: Engine) -> None:
-    """Run what is pending in one transaction, which ends with a check of all references."""
+    """Run what is pending in one transaction, which ends with a check of all that was there."""
+    copy = context.config.attributes.get("copy")
+    copied = "" if copy is None else f" Its copy from before is {copy}."
+    left = f"The database {engine.url.database} was left as it was:"
     with plain_errors(engine), engine.connect() as connection:
         connection.execution_options(writes=True)
         _set_foreign_keys(connection, "OFF")
@@ -30,13 +34,17 @@ def _run(engine: Engine) -> None:
                 context.configure(
                     connection=connection, target_metadata=metadata, render_as_batch=True
                 )
+                before = row_counts(connection)
                 context.run_migrations()
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
                     raise StoreError(
-                        f"The database {engine.url.database} was left as it was: its new schema "
-                        f"would break {len(broken)} references, first in table {broken[0][0]!r}."
+                        f"{left} its new schema would break {len(broken)} references, first in "
+                        f"table {broken[0][0]!r}.{copied}"
                     )
+                lost = changed_counts(before, row_counts(connection))
+                if lost:
+                    raise StoreError(f"{left} its new schema would change {lost}.{copied}")
         finally:
             _set_foreign_keys(connection, "ON")
 
