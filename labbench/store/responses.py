@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from labbench.trace import Channel, Trace
 
 # An uneven time axis is kept as a waveform of this name.
 _TIME = "time"
+_PULSE_FIELDS = attrgetter(*PulseRow.__slots__)
 
 
 class Packed(NamedTuple):
@@ -103,14 +105,14 @@ def _save_pulses(connection: Connection, stimulus_id: int, pulses: Sequence[Puls
     rows = [
         (
             stimulus_id,
-            int(pulse.index),
-            float(pulse.start_s),
-            float(pulse.width_s),
-            float(pulse.amplitude_v),
-            None if pulse.fired is None else bool(pulse.fired),
-            _number(pulse.latency_s),
+            int(index),
+            float(start_s),
+            float(width_s),
+            float(amplitude_v),
+            None if fired is None else bool(fired),
+            None if latency_s is None else float(latency_s),
         )
-        for pulse in pulses
+        for index, start_s, width_s, amplitude_v, fired, latency_s in map(_PULSE_FIELDS, pulses)
     ]
     if rows:
         statement = str(insert(schema.pulse).compile(dialect=connection.dialect))

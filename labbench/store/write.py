@@ -9,7 +9,7 @@ from functools import cache
 from hashlib import sha256
 from math import isnan
 
-from sqlalchemy import Connection, Insert, Table, delete, insert, select, update
+from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, update
 
 from labbench.errors import NotFoundError, StoreError
 from labbench.features import Feature
@@ -18,6 +18,9 @@ from labbench.store import schema
 from labbench.store.document import document_sha256, to_json
 from labbench.store.process import Process
 from labbench.store.states import ENDED_STATES, sources
+
+
+_STATE_OF = select(schema.run.c.state).where(schema.run.c.id == bindparam("of_run"))
 
 
 def now() -> datetime:
@@ -121,8 +124,7 @@ def require_running(connection: Connection, run_id: int, wish: str) -> None:
 
 def run_state(connection: Connection, run_id: int) -> str:
     """Return the state of a run."""
-    asked = select(schema.run.c.state).where(schema.run.c.id == int(run_id))
-    state = connection.execute(asked).scalar_one_or_none()
+    state = connection.execute(_STATE_OF, {"of_run": int(run_id)}).scalar_one_or_none()
     if state is None:
         raise NotFoundError(f"There is no run {run_id} in this database.")
     return str(state)
