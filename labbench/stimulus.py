@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from math import isfinite
 from operator import attrgetter
 from types import MappingProxyType
@@ -152,14 +153,21 @@ class PulseTrain(Stimulus):
     def breakpoints(self) -> tuple[FloatArray, FloatArray]:
         """Return times in s (4 p,) and levels in V (4 p,) of p pulses."""
         # All pulses at once, by the sums of `Pulse.corners`: trains have hundreds of them.
-        fields = np.array([_FIELDS_OF_PULSE(p) for p in self.pulses], dtype=np.float64)
-        start_s, width_s, amplitude_v, rise_s, fall_s = fields.T
+        fields = chain.from_iterable(map(_FIELDS_OF_PULSE, self.pulses))
+        start_s, width_s, amplitude_v, rise_s, fall_s = (
+            np.fromiter(fields, np.float64).reshape(len(self.pulses), -1).T
+        )
         top_s = start_s + rise_s
         end_s = start_s + rise_s / 2 + width_s + fall_s / 2
         zero_v = np.zeros_like(amplitude_v)
         times_s = np.stack([start_s, top_s, np.maximum(top_s, end_s - fall_s), end_s], axis=1)
         levels_v = np.stack([zero_v, amplitude_v, amplitude_v, zero_v], axis=1)
         return times_s.ravel(), levels_v.ravel()
+
+    @property
+    def peak(self) -> float:
+        """Largest absolute level, in V."""
+        return float(max(abs(pulse.amplitude_v) for pulse in self.pulses))
 
     def to_spec(self) -> dict[str, Any]:
         """Return a JSON-ready description."""

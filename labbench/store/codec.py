@@ -7,6 +7,7 @@ only the checksum does.
 
 from __future__ import annotations
 
+import threading
 import zlib
 from typing import Any, NamedTuple
 
@@ -19,6 +20,17 @@ from labbench.errors import StoreError
 ZSTD = "shuffle+zstd"
 ZLIB = "shuffle+zlib"
 _STORED_AS = {"int8": "i1", "int16": "<i2", "float64": "<f8"}
+
+
+class _Zstd(threading.local):
+    """What compresses, one for each thread: to make one takes longer than a short waveform."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_ZSTD = _Zstd()
 
 
 class Encoded(NamedTuple):
@@ -52,7 +64,7 @@ def encode(samples: NDArray[Any], codec: str = ZSTD) -> Encoded:
         )
     shuffled = _shuffle(np.ascontiguousarray(samples, dtype=_STORED_AS[dtype]))
     if codec == ZSTD:
-        data = zstandard.ZstdCompressor(level=3).compress(shuffled)
+        data = _ZSTD.compressor.compress(shuffled)
     elif codec == ZLIB:
         data = zlib.compress(shuffled, level=1)
     else:
@@ -116,7 +128,7 @@ def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
         )
     dtype = np.dtype(_STORED_AS[stored.dtype])
     if stored.codec == ZSTD:
-        plain = zstandard.ZstdDecompressor().decompress(stored.data)
+        plain = _ZSTD.decompressor.decompress(stored.data)
     else:
         plain = zlib.decompress(stored.data)
     if len(plain) != n * dtype.itemsize:
