@@ -20,6 +20,8 @@ from labbench.store.records import (
     SessionRecord,
 )
 from labbench.store.store import Store
+from labbench.store.summary import RunList, RunSummary, run_table
+from labbench.store.waveforms import WaveformRecord
 
 __all__ = [
     "CardRecord",
@@ -32,10 +34,14 @@ __all__ = [
     "FitRecord",
     "InstrumentRecord",
     "PulseRow",
+    "RunList",
     "RunRecord",
+    "RunSummary",
     "SessionRecord",
     "Store",
+    "WaveformRecord",
     "check",
+    "run_table",
     "upgrade",
     "worst_dose",
 ]

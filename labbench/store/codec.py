@@ -62,7 +62,7 @@ def encode(samples: NDArray[Any], codec: str = ZSTD) -> Encoded:
         raise StoreError(
             f"Samples are stored as {', '.join(_STORED_AS)}, not as {dtype}: convert them first."
         )
-    shuffled = _shuffle(np.ascontiguousarray(samples, dtype=_STORED_AS[dtype]))
+    shuffled = _shuffle(np.ascontiguousarray(samples, dtype=_STORED_AS[dtype])).data
     if codec == ZSTD:
         data = _ZSTD.compressor.compress(shuffled)
     elif codec == ZLIB:
@@ -88,7 +88,7 @@ def _unshuffle(shuffled: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any
     """Return the samples of `_shuffle`, as the first bytes, the second ones, ..."""
     if dtype.itemsize != 2:
         return np.ascontiguousarray(shuffled.T).reshape(-1).view(dtype)
-    words = shuffled[1].astype("<u2")
+    words: NDArray[Any] = shuffled[1].astype("<u2")
     words <<= 8
     words |= shuffled[0]
     return words.view(dtype)

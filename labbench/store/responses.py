@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from labbench.connection import OPEN, connection_from_spec
 from labbench.errors import StoreError
@@ -18,6 +18,7 @@ from labbench.stimulus import Pulse, PulseTrain, Stimulus, stimulus_from_spec
 from labbench.store import schema
 from labbench.store.codec import Encoded, decode, encode
 from labbench.store.document import JsonText, document_sha256, to_json
+from labbench.store.read import no_such, run_row
 from labbench.store.records import PulseRow
 from labbench.store.write import add_row, add_rows, inserting, now, require_running
 from labbench.trace import Channel, Trace
@@ -26,6 +27,14 @@ from labbench.trace import Channel, Trace
 _TIME = "time"
 _AFTER_START = attrgetter(*Pulse.__slots__[1:])
 _PULSE_FIELDS = attrgetter(*PulseRow.__slots__)
+
+
+_WAVEFORMS = (
+    select(schema.waveform, schema.waveform_data.c.data)
+    .join(schema.waveform_data, isouter=True)
+    .where(schema.waveform.c.stimulus_id == bindparam("of_stimulus"))
+    .order_by(schema.waveform.c.id)
+)
 
 
 class Packed(NamedTuple):
@@ -140,7 +149,6 @@ def _save_pulses(connection: Connection, stimulus_id: int, pulses: Sequence[Puls
 
 def read(connection: Connection, run_id: int) -> list[Response]:
     """See `Store.responses`."""
-    table, samples = schema.waveform, schema.waveform_data
     asked = (
         select(schema.stimulus, schema.connection.c.spec.label("connection"))
         .join(schema.connection, isouter=True)
@@ -149,25 +157,46 @@ def read(connection: Connection, run_id: int) -> list[Response]:
     )
     responses = []
     for stimulus in connection.execute(asked).all():
-        waveforms = connection.execute(
-            select(table, samples.c.data)
-            .join(samples, isouter=True)
-            .where(table.c.stimulus_id == stimulus.id)
-            .order_by(table.c.id)
-        )
-        channels = {row.channel: _channel(row, run_id, stimulus.ordinal) for row in waveforms}
-        time = channels.pop(_TIME, None)
-        trace = Trace(
-            channels,
-            start_s=stimulus.start_s,
-            interval_s=stimulus.interval_s,
-            uneven_time_s=None if time is None else time.raw,
-            notes=tuple(stimulus.notes),
-        )
+        waveforms = connection.execute(_WAVEFORMS, {"of_stimulus": stimulus.id})
+        trace = _trace(stimulus, waveforms)
         known = stimulus.connection
         connected = OPEN if known is None else connection_from_spec(known)
         responses.append(Response(stimulus_from_spec(stimulus.spec), trace, connected))
     return responses
+
+
+def read_channel(connection: Connection, run_id: int, ordinal: int, channel: str) -> Trace:
+    """Return one channel of one response, without reading the others."""
+    stimulus, waveform = schema.stimulus.c, schema.waveform.c
+    of_run = stimulus.run_id == int(run_id)
+    asked = select(schema.stimulus).where(of_run, stimulus.ordinal == int(ordinal))
+    found = connection.execute(asked).one_or_none()
+    if found is None:
+        run_row(connection, run_id)
+        ordinals = connection.execute(select(stimulus.ordinal).where(of_run))
+        raise no_such(f"response {ordinal} of run {run_id}", ordinals.scalars())
+    wanted = _WAVEFORMS.where(waveform.channel.in_([channel, _TIME]))
+    rows = connection.execute(wanted, {"of_stimulus": found.id}).all()
+    if channel == _TIME or channel not in [row.channel for row in rows]:
+        names = select(waveform.channel).where(
+            waveform.stimulus_id == found.id, waveform.channel != _TIME
+        )
+        known = connection.execute(names.order_by(waveform.id)).scalars()
+        raise no_such(f"channel {channel!r} in response {ordinal} of run {run_id}", known)
+    return _trace(found, rows)
+
+
+def _trace(stimulus: Row[Any], waveforms: Iterable[Row[Any]]) -> Trace:
+    run_id, ordinal = stimulus.run_id, stimulus.ordinal
+    channels = {row.channel: _channel(row, run_id, ordinal) for row in waveforms}
+    time = channels.pop(_TIME, None)
+    return Trace(
+        channels,
+        start_s=stimulus.start_s,
+        interval_s=stimulus.interval_s,
+        uneven_time_s=None if time is None else time.raw,
+        notes=tuple(stimulus.notes),
+    )
 
 
 def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str:
