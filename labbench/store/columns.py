@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -58,15 +58,32 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+class IsoDay(TypeDecorator[date]):
+    """A day of the calendar, kept as text: ``2026-01-31``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        """Return the text of a day."""
+        return None if value is None else value.strftime("%Y-%m-%d")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
+        """Return the day."""
+        return None if value is None else date.fromisoformat(value)
+
+
 def row_id() -> Column[int]:
     """Return the integer primary key."""
     return Column("id", Integer, primary_key=True)
 
 
-def reference(table: str, index: bool = True, **options: Any) -> Column[int]:
+def reference(
+    table: str, index: bool = True, nullable: bool = False, **options: Any
+) -> Column[int]:
     """Refer to a row; ``index=False`` only where a key of the table begins with this column."""
     target = ForeignKey(f"{table}.id", ondelete="RESTRICT")
-    return Column(f"{table}_id", Integer, target, nullable=False, index=index, **options)
+    return Column(f"{table}_id", Integer, target, nullable=nullable, index=index, **options)
 
 
 def text(name: str, nullable: bool = False) -> Column[str]:
@@ -84,14 +101,19 @@ def whole(name: str, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
-def document(name: str) -> Column[Any]:
-    """Return a JSON column."""
-    return Column(name, JSON, nullable=False)
+def document(name: str, nullable: bool = False) -> Column[Any]:
+    """Return a JSON column; where it may be NULL, None is that and not JSON's own null."""
+    return Column(name, JSON(none_as_null=nullable), nullable=nullable)
 
 
 def moment(name: str, nullable: bool = False) -> Column[datetime]:
     """Return a column of moments in UTC."""
     return Column(name, UtcTime, nullable=nullable)
+
+
+def day(name: str, nullable: bool = False) -> Column[date]:
+    """Return a column of days."""
+    return Column(name, IsoDay, nullable=nullable)
 
 
 def one_of(column: str, allowed: Iterable[str]) -> CheckConstraint:

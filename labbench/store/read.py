@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Select, Subquery, Table, func, select
 
 from labbench.errors import NotFoundError
 from labbench.features import Feature, Outcome
@@ -28,7 +28,13 @@ from labbench.store.records import (
 
 def devices(connection: Connection) -> list[DeviceRecord]:
     """See `Store.devices`."""
-    rows = connection.execute(select(schema.device).order_by(schema.device.c.name))
+    asked = (
+        select(schema.device, schema.wafer.c.label.label("wafer"), schema.die.c.x, schema.die.c.y)
+        .join_from(schema.device, schema.die, isouter=True)
+        .join(schema.wafer, isouter=True)
+        .order_by(schema.device.c.name)
+    )
+    rows = connection.execute(asked)
     return [DeviceRecord(**row) for row in rows.mappings()]
 
 
@@ -63,7 +69,14 @@ def session(connection: Connection, session_id: int) -> SessionRecord:
             states.c.idn,
             states.c.settings,
             states.c.taken_at,
+            states.c.firmware,
+            states.c.calibrated_at,
+            states.c.calibration_due,
+            schema.instrument.c.vendor,
+            schema.instrument.c.model,
+            schema.instrument.c.serial,
         )
+        .join_from(states, schema.instrument, isouter=True)
         .where(states.c.session_id == int(session_id))
         .order_by(states.c.id)
     )
@@ -85,7 +98,7 @@ def runs(
     """See `Store.runs`."""
     if device is not None:
         require_device(connection, device)
-    run = schema.run.c
+    run, exclusion = schema.run.c, exclusions()
     asked = (
         select(
             run.id,
@@ -101,9 +114,12 @@ def runs(
             run.ended_at,
             run.error,
             run.source_sha256,
+            run.procedure_sha256,
+            exclusion.c.reason.label("excluded"),
         )
         .join_from(schema.run, schema.device)
         .join(schema.session)
+        .join(exclusion, exclusion.c.run_id == run.id, isouter=True)
         .order_by(run.id)
     )
     for column, wanted in (
@@ -114,6 +130,21 @@ def runs(
         if wanted is not None:
             asked = asked.where(column == wanted)
     return [RunRecord(**row) for row in connection.execute(asked).mappings()]
+
+
+def exclusions() -> Subquery:
+    """Return, as a subquery, the runs that are excluded now: `run_id` and `reason`."""
+    entry = schema.journal.c
+    newest = (
+        select(func.max(entry.id))
+        .where(entry.kind.in_(("exclude", "include")))
+        .group_by(entry.run_id)
+    )
+    return (
+        select(entry.run_id, entry.text.label("reason"))
+        .where(entry.id.in_(newest), entry.kind == "exclude")
+        .subquery("exclusion")
+    )
 
 
 def owners(connection: Connection, run_ids: Sequence[int]) -> dict[int, Process]:
@@ -213,6 +244,7 @@ def latest_comparison(connection: Connection, device: str) -> ComparisonRecord:
             table.model_card_id.label("card_id"),
             table.document,
             table.created_at,
+            table.fit_id,
         )
         .join_from(schema.comparison, schema.device)
         .where(schema.device.c.name == device)
