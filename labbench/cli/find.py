@@ -13,6 +13,8 @@ from labbench.cli.options import AsJson, Database
 
 def runs(
     db: Database,
+    wafer: Annotated[str | None, typer.Option("--wafer", help="On this wafer.")] = None,
+    die: Annotated[tuple[int, int] | None, typer.Option("--die", help="On the die X Y.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Of this device.")] = None,
     procedure: Annotated[str | None, typer.Option("--procedure", help="Of this procedure.")] = None,
     state: Annotated[
@@ -22,6 +24,10 @@ def runs(
         str | None, typer.Option("--since", help="Started then or later: 2026-01-31[T12:00].")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Started before that.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Run, device or wafer bears it.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--setting", help="name=value or name=low..high.")
+    ] = None,
     session: Annotated[int | None, typer.Option("--session", help="Of this session.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=0, help="At most so many.")] = None,
     newest_first: Annotated[bool, typer.Option("--newest-first", help="Else the oldest.")] = False,
@@ -32,11 +38,15 @@ def runs(
 
     with Store.open(db) as store:
         found = store.find_runs(
+            wafer=wafer,
+            die=die,
             device=device,
             procedure=procedure,
             state=state,
             since=since,
             until=until,
+            tag=tag,
+            setting=dict(map(_setting, setting or ())),
             session=session,
             limit=limit,
             newest_first=newest_first,
@@ -48,3 +58,17 @@ def runs(
     else:
         for line in run_table(found):
             print(line)
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """Return name and value, or ends of a range, of ``name=value`` or ``name=low..high``."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not name=value or name=low..high.")
+    low, dots, high = value.partition("..")
+    try:
+        if dots:
+            return name, (float(low) if low else None, float(high) if high else None)
+        return name, float(value)
+    except ValueError:
+        return name, {"true": True, "false": False}.get(value, value)

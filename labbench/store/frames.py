@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Text, select, type_coerce
 
 from labbench.store import schema
 from labbench.store.document import from_json
-from labbench.store.find import RunFilter
+from labbench.store.filters import RunFilter
 from labbench.store.read import run_row
 from labbench.store.summary import RunSummary
 
@@ -26,7 +26,14 @@ _PULSE_TYPES = {
     "fired": "boolean",
     "latency_s": "float64",
 }
-_FEATURE_TYPES = {"value": "float64", "stderr": "float64", "n": "int64", "inferred": "bool"}
+_DIE_TYPES = {"wafer": "str", "die_x": "Int64", "die_y": "Int64"}
+_FEATURE_TYPES = {
+    **_DIE_TYPES,
+    "value": "float64",
+    "stderr": "float64",
+    "n": "int64",
+    "inferred": "bool",
+}
 
 
 def pulses(connection: Connection, run_id: int) -> pd.DataFrame:
@@ -60,7 +67,7 @@ def runs(found: Sequence[RunSummary]) -> pd.DataFrame:
     columns = _columns(RunSummary._fields, found)
     for name in ("started_at", "ended_at"):
         columns[name] = pd.to_datetime(pd.Series(columns[name], dtype=object), utc=True)
-    return pd.DataFrame(columns).rename(columns={"id": "run_id"})
+    return pd.DataFrame(columns).astype(_DIE_TYPES).rename(columns={"id": "run_id"})
 
 
 def features(
@@ -91,6 +98,9 @@ def _features(wanted: RunFilter, properties: Mapping[str, str | None]) -> Select
         select(
             feature.run_id,
             schema.device.c.name.label("device"),
+            schema.wafer.c.label.label("wafer"),
+            schema.die.c.x.label("die_x"),
+            schema.die.c.y.label("die_y"),
             run.procedure,
             feature.property,
             feature.name,
@@ -106,6 +116,8 @@ def _features(wanted: RunFilter, properties: Mapping[str, str | None]) -> Select
         )
         .join_from(schema.feature, schema.run)
         .join(schema.device)
+        .join(schema.die, isouter=True)
+        .join(schema.wafer, isouter=True)
         .where(*wanted.conditions())
         .order_by(feature.id)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from labbench.features import Response
 from labbench.store import find, frames, ledger, read, responses
 from labbench.store.engine import reading
-from labbench.store.find import Filters, Moment, RunFilter
+from labbench.store.filters import Filters, Moment, RunFilter, Wanted
 from labbench.store.process import Process, is_gone
 from labbench.store.records import (
     CardRecord,
@@ -73,12 +73,17 @@ class Reader:
     def find_runs(
         self,
         *,
+        wafer: str | None = None,
+        die: tuple[int, int] | None = None,
         device: str | None = None,
         procedure: str | None = None,
         state: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
+        tag: str | None = None,
+        setting: Mapping[str, Wanted] | None = None,
         session: int | None = None,
+        excluded: bool | None = None,
         limit: int | None = None,
         newest_first: bool = False,
     ) -> RunList:
@@ -86,13 +91,21 @@ class Reader:
 
         Parameters
         ----------
-        device, procedure : str, optional
+        wafer, device, procedure : str, optional
+        die : (int, int), optional
+            Its place on a wafer.
         state : str, optional
             "planned", "running", "finished", "aborted", "failed" or "interrupted".
         since, until : datetime, date or str, optional
             Started at that moment or later, and before that moment; text such as "2026-01-31" or
             "2026-01-31T12:00". In the time zone of this computer, if none is given.
+        tag : str, optional
+            That the run, its device or its wafer bears now.
+        setting : mapping of str to value or (low, high), optional
+            By name; both ends belong to a range, and None leaves it open.
         session : int, optional
+        excluded : bool, optional
+            Whether it is left out of fits and comparisons.
         limit : int, optional
             At most so many.
         newest_first : bool, optional
@@ -106,16 +119,21 @@ class Reader:
         Raises
         ------
         NotFoundError
-            If there is no such device, procedure or session at all. Where each is there, but no
-            run with all of them, no runs are found.
+            If there is no such device, procedure, tag, ... at all. Where each is there, but no run
+            with all of them, no runs are found.
         """
         wanted = RunFilter(
+            wafer=wafer,
+            die=die,
             device=device,
             procedure=procedure,
             state=state,
             since=since,
             until=until,
+            tag=tag,
+            setting=setting,
             session=session,
+            excluded=excluded,
         )
         with reading(self.engine) as connection:
             return find.runs(connection, wanted, limit, newest_first)

@@ -3,10 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import insert, select, update
 
 from labbench.errors import NotFoundError, StoreError
 from labbench.features import Feature
-from labbench.store import Store
+from labbench.store import Store, schema
+from labbench.store.engine import writing
+from labbench.store.setting_rows import setting_rows
 
 
 @pytest.fixture
@@ -21,7 +24,34 @@ def four_runs(store, begin_run, response) -> list[int]:
     store.save_response(runs[0], 1, response)
     store.save_features(runs[0], "threshold_firing", [Feature("threshold", 0.5, "V")], "a", "1")
     store.end_run(runs[0], "finished")
+    _place_on_wafers(store)
+    _note_settings(store)
     return runs
+
+
+def _note_settings(store):
+    with writing(store.engine) as connection:
+        if connection.execute(select(schema.setting)).first() is None:
+            rows = [row for run in store.runs() for row in setting_rows(run.id, run.settings)]
+            connection.execute(insert(schema.setting), rows)
+
+
+def _place_on_wafers(store):
+    """Put D1 on die (0, 1) of W1; W2 has only a die (5, 5)."""
+    with writing(store.engine) as connection:
+        for number, (x, y) in enumerate([(0, 1), (5, 5)], start=1):
+            label = {"label": f"W{number}", "notes": "", "created_at": datetime.now(UTC)}
+            connection.execute(insert(schema.wafer).values(id=number, **label))
+            connection.execute(insert(schema.die).values(id=number, wafer_id=number, x=x, y=y))
+        connection.execute(
+            update(schema.device).where(schema.device.c.name == "D1").values(die_id=1)
+        )
+
+
+def say(store, kind: str, text: str, **subject: int) -> None:
+    line = {"kind": kind, "text": text, "author": "tester", "created_at": datetime.now(UTC)}
+    with writing(store.engine) as connection:
+        connection.execute(insert(schema.journal).values(**line, **subject))
 
 
 def ids(found) -> list[int]:
@@ -74,6 +104,10 @@ def test_a_moment_without_a_zone_is_that_of_this_computer(store, run_id):
         ({"device": "D9"}, "no device 'D9' in this database; it has D1, D2"),
         ({"procedure": "iv"}, "no procedure 'iv' in this database; it has iv_sweep, pulse_resp"),
         ({"session": 99}, "no session 99 in this database; it has 1, 2"),
+        ({"wafer": "W9"}, "no wafer 'W9' in this database; it has W1, W2"),
+        ({"die": (7, 7)}, r"no die \(7, 7\) in this database; it has \(0, 1\), \(5, 5\)"),
+        ({"tag": "good"}, "no tag 'good' in this database; it has none yet"),
+        ({"setting": {"amplitude": 1.0}}, "no setting 'amplitude' .* it has amplitude_v, mode"),
     ],
 )
 def test_what_is_nowhere_is_named_with_what_there_is(store, four_runs, filters, message):
@@ -138,3 +172,69 @@ def test_a_store_says_where_it_is(store, database):
     assert repr(store) == f"Store({str(database)!r})"
     assert isinstance(store, Store)
     assert store.find_runs(since=datetime(2000, 1, 1, tzinfo=UTC)) == ()
+
+
+def test_runs_are_found_by_wafer_and_die(store, four_runs):
+    a, _, c, d = four_runs
+    assert ids(store.find_runs(wafer="W1")) == [a, c, d]
+    assert ids(store.find_runs(die=(0, 1), procedure="iv_sweep")) == [a]
+    assert ids(store.find_runs(wafer="W2")) == []
+    assert ids(store.find_runs(wafer="W2", die=(0, 1))) == []
+    found = store.find_runs(limit=2)
+    assert (found[0].wafer, found[0].die_x, found[0].die_y) == ("W1", 0, 1)
+    assert (found[1].wafer, found[1].die_x, found[1].die_y) == (None, None, None)
+    assert "W1 (0, 1)" in repr(found)
+    frame = store.runs_frame()
+    assert frame["die_y"].tolist()[:1] == [1]
+    assert frame["wafer"].isna().tolist() == [False, True, False, False]
+    assert store.features_frame(wafer="W1")["wafer"].tolist() == ["W1"]
+    with pytest.raises(StoreError, match="two numbers"):
+        store.find_runs(die=(1, 2, 3))
+
+
+def test_runs_are_found_by_the_tags_they_bear_now(store, four_runs):
+    a, b, c, d = four_runs
+    say(store, "tag", "good", run_id=b)
+    say(store, "tag", "good", run_id=d)
+    say(store, "untag", "good", run_id=d)
+    assert ids(store.find_runs(tag="good")) == [b]
+    say(store, "tag", "good", run_id=d)
+    assert ids(store.find_runs(tag="good")) == [b, d]
+    say(store, "tag", "batch 7", wafer_id=1)
+    say(store, "tag", "spare", device_id=2)
+    assert ids(store.find_runs(tag="batch 7")) == [a, c, d]
+    assert ids(store.find_runs(tag="spare")) == [b]
+    say(store, "untag", "batch 7", wafer_id=1)
+    assert ids(store.find_runs(tag="batch 7")) == []
+
+
+def test_runs_are_found_by_whether_they_are_excluded(store, four_runs):
+    a, b, c, d = four_runs
+    say(store, "exclude", "the probe slipped", run_id=b)
+    say(store, "exclude", "a mistake", run_id=c)
+    say(store, "include", "it was none", run_id=c)
+    assert ids(store.find_runs(excluded=True)) == [b]
+    assert ids(store.find_runs(excluded=False)) == [a, c, d]
+    assert [run.excluded for run in store.find_runs()] == [None, "the probe slipped", None, None]
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"amplitude_v": 0.8}, [1]),
+        ({"amplitude_v": (0.5, 0.8)}, [0, 1]),
+        ({"amplitude_v": (None, 0.5)}, [0]),
+        ({"amplitude_v": (0.6, None)}, [1, 2]),
+        ({"amplitude_v": (0.6, None), "mode": "slow"}, [1]),
+        ({"mode": "slow"}, [1]),
+        ({"mode": "fast"}, []),
+        ({"mode": None}, []),
+    ],
+)
+def test_runs_are_found_by_their_settings(store, four_runs, setting, expected):
+    assert ids(store.find_runs(setting=setting)) == [four_runs[i] for i in expected]
+
+
+def test_a_range_has_two_ends(store):
+    with pytest.raises(StoreError, match="two ends"):
+        store.find_runs(setting={"amplitude_v": (1, 2, 3)})
