@@ -48,8 +48,10 @@ def _summaries(
     # A dictionary each for what is small: to join it costs more than to look it up here.
     of_device = {d.id: (d.name, d.wafer, d.x, d.y) for d in devices(connection)}
     session = schema.session.c
-    simulated = dict(connection.execute(select(session.id, session.simulated)).tuples().all())
-    excluded = dict(connection.execute(select(exclusions())).tuples().all())
+    simulated = {
+        key: value for key, value in connection.execute(select(session.id, session.simulated))
+    }
+    excluded = {key: value for key, value in connection.execute(select(exclusions()))}
     responses = _counts(connection, schema.stimulus, ids)
     features = _counts(connection, schema.feature, ids)
     return [
@@ -76,4 +78,4 @@ def _counts(connection: Connection, table: Table, ids: Select[Any] | None) -> di
     counting = select(table.c.run_id, func.count()).group_by(table.c.run_id)
     if ids is not None:
         counting = counting.where(table.c.run_id.in_(ids))
-    return dict(connection.execute(counting).tuples().all())
+    return {key: value for key, value in connection.execute(counting)}
