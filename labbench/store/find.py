@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, Text, func, select, type_coerce
+from sqlalchemy import Connection, Select, Table, Text, func, select, type_coerce
 
 from labbench.errors import StoreError
 from labbench.store import schema
@@ -43,7 +43,7 @@ def runs(
 
 
 def _summaries(
-    connection: Connection, rows: Sequence[Row[Any]], ids: Select[Any] | None
+    connection: Connection, rows: Sequence[Any], ids: Select[Any] | None
 ) -> list[RunSummary]:
     # A dictionary each for what is small: to join it costs more than to look it up here.
     of_device = {d.id: (d.name, d.wafer, d.x, d.y) for d in devices(connection)}
@@ -51,7 +51,7 @@ def _summaries(
     simulated = {
         key: value for key, value in connection.execute(select(session.id, session.simulated))
     }
-    excluded = {key: value for key, value in connection.execute(select(exclusions()))}
+    excluded = _pairs(connection, select(exclusions()))
     responses = _counts(connection, schema.stimulus, ids)
     features = _counts(connection, schema.feature, ids)
     return [
@@ -78,4 +78,9 @@ def _counts(connection: Connection, table: Table, ids: Select[Any] | None) -> di
     counting = select(table.c.run_id, func.count()).group_by(table.c.run_id)
     if ids is not None:
         counting = counting.where(table.c.run_id.in_(ids))
-    return {key: value for key, value in connection.execute(counting)}
+    return _pairs(connection, counting)
+
+
+def _pairs(connection: Connection, asked: Select[Any]) -> dict[int, Any]:
+    rows: Any = connection.execute(asked).all()
+    return dict(rows)

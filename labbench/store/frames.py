@@ -74,6 +74,7 @@ def features(
     connection: Connection, wanted: RunFilter, properties: Mapping[str, str | None]
 ) -> pd.DataFrame:
     """See `Store.features_frame`."""
+    import numpy as np
     import pandas as pd
 
     asked = _features(wanted, properties)
@@ -82,14 +83,16 @@ def features(
         wanted.require_known(connection)
     columns = _columns(asked.selected_columns.keys(), rows)
     texts = columns.pop("at")
-    frame = pd.DataFrame(columns).astype(_FEATURE_TYPES)
+    for name, kind in _FEATURE_TYPES.items():
+        columns[name] = pd.array(np.array(columns[name], dtype=object), dtype=kind)
     # The same conditions come back run after run: each is read only once.
-    conditions = {text: from_json(text) for text in dict.fromkeys(texts)}
-    for key in dict.fromkeys(key for condition in conditions.values() for key in condition):
-        by_text = {text: condition.get(key) for text, condition in conditions.items()}
-        column = key if key not in columns else f"at_{key}"
-        frame[column] = pd.Series([by_text[text] for text in texts], index=frame.index)
-    return frame
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    conditions = [from_json(text) for text in places]
+    where = np.fromiter(map(places.__getitem__, texts), np.intp, count=len(texts))
+    for key in dict.fromkeys(key for condition in conditions for key in condition):
+        values = pd.Series([condition.get(key) for condition in conditions])
+        columns[key if key not in columns else f"at_{key}"] = values.array.take(where)
+    return pd.DataFrame(columns)
 
 
 def _features(wanted: RunFilter, properties: Mapping[str, str | None]) -> Select[Any]:

@@ -127,8 +127,8 @@ def test_impossible_filters_are_refused(store):
 
 def test_a_list_of_runs_is_a_short_table(store, four_runs, begin_run):
     lines = repr(store.find_runs()).splitlines()
-    assert lines[0].split()[:4] == ["run", "device", "procedure", "state"]
-    assert lines[1].split()[:4] == ["1", "D1", "iv_sweep", "finished"]
+    assert lines[0].split()[:4] == ["run", "device", "die", "procedure"]
+    assert lines[1].split()[:4] == ["1", "D1", "W1", "(0,"]
     assert len(lines) == 5
     for _ in range(20):
         begin_run("D1")
