@@ -48,9 +48,7 @@ def _summaries(
     # A dictionary each for what is small: to join it costs more than to look it up here.
     of_device = {d.id: (d.name, d.wafer, d.x, d.y) for d in devices(connection)}
     session = schema.session.c
-    simulated = {
-        key: value for key, value in connection.execute(select(session.id, session.simulated))
-    }
+    simulated = _pairs(connection, select(session.id, session.simulated))
     excluded = _pairs(connection, select(exclusions()))
     responses = _counts(connection, schema.stimulus, ids)
     features = _counts(connection, schema.feature, ids)

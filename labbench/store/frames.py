@@ -84,7 +84,7 @@ def features(
     columns = _columns(asked.selected_columns.keys(), rows)
     texts = columns.pop("at")
     for name, kind in _FEATURE_TYPES.items():
-        columns[name] = pd.array(np.array(columns[name], dtype=object), dtype=kind)
+        columns[name] = pd.Series(list(columns[name]), dtype=kind).array
     # The same conditions come back run after run: each is read only once.
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     conditions = [from_json(text) for text in places]
