@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from labbench import __version__
-from labbench.cli import analyse, measure, safety, simulator
+from labbench.cli import analyse, find, measure, safety, simulator
 from labbench.cli.journal import journal_app
 from labbench.cli.keep import card_app, db_app
 from labbench.cli.terminal import say_error
@@ -33,6 +33,7 @@ app.command()(measure.procedures)
 app.command()(measure.instruments)
 app.command()(measure.run)
 app.command()(measure.characterize)
+app.command()(find.runs)
 app.command()(safety.dose)
 app.command("import")(analyse.import_recordings)
 app.command()(analyse.simulate)

@@ -24,6 +24,8 @@ from labbench.store.records import (
     WaferRecord,
 )
 from labbench.store.store import Store
+from labbench.store.summary import RunList, RunSummary, run_table
+from labbench.store.waveforms import WaveformRecord
 
 __all__ = [
     "CardRecord",
@@ -39,11 +41,15 @@ __all__ = [
     "JournalRecord",
     "Preview",
     "PulseRow",
+    "RunList",
     "RunRecord",
+    "RunSummary",
     "SessionRecord",
     "Store",
     "WaferRecord",
+    "WaveformRecord",
     "check",
+    "run_table",
     "upgrade",
     "worst_dose",
 ]

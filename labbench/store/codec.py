@@ -7,6 +7,7 @@ only the checksum does.
 
 from __future__ import annotations
 
+import threading
 import zlib
 from typing import Any, NamedTuple
 
@@ -19,6 +20,17 @@ from labbench.errors import StoreError
 ZSTD = "shuffle+zstd"
 ZLIB = "shuffle+zlib"
 STORED_AS = {"int8": "i1", "int16": "<i2", "float64": "<f8"}
+
+
+class _Zstd(threading.local):
+    """What compresses, one for each thread: to make one takes longer than a short waveform."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_ZSTD = _Zstd()
 
 
 class Encoded(NamedTuple):
@@ -50,15 +62,36 @@ def encode(samples: NDArray[Any], codec: str = ZSTD) -> Encoded:
         raise StoreError(
             f"Samples are stored as {', '.join(STORED_AS)}, not as {dtype}: convert them first."
         )
-    flat = np.ascontiguousarray(samples, dtype=STORED_AS[dtype])
-    shuffled = flat.view(np.uint8).reshape(flat.size, flat.itemsize).T.tobytes()
+    shuffled = _shuffle(np.ascontiguousarray(samples, dtype=STORED_AS[dtype])).data
     if codec == ZSTD:
-        data = zstandard.ZstdCompressor(level=3).compress(shuffled)
+        data = _ZSTD.compressor.compress(shuffled)
     elif codec == ZLIB:
         data = zlib.compress(shuffled, level=1)
     else:
         raise StoreError(f"No codec is called {codec!r}: {ZSTD} and {ZLIB} are.")
     return Encoded(dtype, codec, zlib.crc32(data), data)
+
+
+def _shuffle(flat: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the first bytes of all samples, then the second ones, ..."""
+    if flat.itemsize != 2:
+        return np.ascontiguousarray(flat.view(np.uint8).reshape(flat.size, flat.itemsize).T)
+    # Shifts of whole samples take a third of the time of a transposition of their bytes.
+    words = flat.view("<u2")
+    shuffled = np.empty((2, flat.size), dtype=np.uint8)
+    shuffled[0] = words
+    np.right_shift(words, 8, out=shuffled[1], casting="unsafe")
+    return shuffled
+
+
+def _unshuffle(shuffled: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the samples of `_shuffle`, as the first bytes, the second ones, ..."""
+    if dtype.itemsize != 2:
+        return np.ascontiguousarray(shuffled.T).reshape(-1).view(dtype)
+    words: NDArray[Any] = shuffled[1].astype("<u2")
+    words <<= 8
+    words |= shuffled[0]
+    return words.view(dtype)
 
 
 def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
@@ -95,7 +128,7 @@ def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
         )
     dtype = np.dtype(STORED_AS[stored.dtype])
     if stored.codec == ZSTD:
-        plain = zstandard.ZstdDecompressor().decompress(stored.data)
+        plain = _ZSTD.decompressor.decompress(stored.data)
     else:
         plain = zlib.decompress(stored.data)
     if len(plain) != n * dtype.itemsize:
@@ -104,5 +137,5 @@ def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
             f"{len(plain)} bytes are there. Restore the file from a backup or repeat the run."
         )
     shuffled = np.frombuffer(plain, dtype=np.uint8).reshape(dtype.itemsize, n)
-    flat = np.ascontiguousarray(shuffled.T).reshape(-1).view(dtype)
+    flat = _unshuffle(shuffled, dtype)
     return flat.astype(dtype.newbyteorder("="), copy=False)

@@ -52,6 +52,18 @@ def find_device(connection: Connection, name: str) -> int:
     return int(found)
 
 
+def require(connection: Connection, known: Select[Any], what: str, wanted: object) -> None:
+    """Raise NotFoundError, naming those that there are, if one is not among them."""
+    names = sorted(connection.execute(known).scalars())
+    if wanted not in names:
+        raise no_such(f"{what} {wanted!r}", names)
+
+
+def no_such(wanted: str, known: Iterable[object]) -> NotFoundError:
+    """Return the error that says what is not there, and what is."""
+    return NotFoundError(f"There is no {wanted} in this database; {_list(known)}.")
+
+
 def session(connection: Connection, session_id: int) -> SessionRecord:
     """See `Store.session`."""
     states = schema.instrument_state

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from sqlalchemy import Engine
 
 from labbench.features import Response
-from labbench.store import frames, journal, ledger, places, preview, read, responses
+from labbench.store import find, frames, journal, ledger, places, preview, read, responses
 from labbench.store.engine import reading
+from labbench.store.filters import Filters, Moment, RunFilter, Wanted
 from labbench.store.journal import Subject
 from labbench.store.preview import Preview
 from labbench.store.process import Process, is_gone
@@ -29,6 +30,8 @@ from labbench.store.records import (
     SessionRecord,
     WaferRecord,
 )
+from labbench.store.summary import RunList
+from labbench.store.waveforms import WaveformRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +55,9 @@ class Reader:
         self.path = path
         self.engine = engine
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
     def devices(self) -> list[DeviceRecord]:
         """Return all devices, by name."""
         with reading(self.engine) as connection:
@@ -68,6 +74,82 @@ class Reader:
         """Return the runs of a device, procedure and state (any, where not given), oldest first."""
         with reading(self.engine) as connection:
             return read.runs(connection, device, procedure, state)
+
+    def find_runs(
+        self,
+        *,
+        wafer: str | None = None,
+        die: tuple[int, int] | None = None,
+        device: str | None = None,
+        procedure: str | None = None,
+        state: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        tag: str | None = None,
+        setting: Mapping[str, Wanted] | None = None,
+        session: int | None = None,
+        excluded: bool | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> RunList:
+        """Return what is known of the runs for which all holds that is given, opening none.
+
+        Parameters
+        ----------
+        wafer, device, procedure : str, optional
+        die : (int, int), optional
+            Its place on a wafer.
+        state : str, optional
+            "planned", "running", "finished", "aborted", "failed" or "interrupted".
+        since, until : datetime, date or str, optional
+            Started at that moment or later, and before that moment; text such as "2026-01-31" or
+            "2026-01-31T12:00". In the time zone of this computer, if none is given.
+        tag : str, optional
+            That the run, its device or its wafer bears now.
+        setting : mapping of str to value or (low, high), optional
+            By name; both ends belong to a range, and None leaves it open.
+        session : int, optional
+        excluded : bool, optional
+            Whether it is left out of fits and comparisons.
+        limit : int, optional
+            At most so many.
+        newest_first : bool, optional
+            The oldest come first otherwise.
+
+        Returns
+        -------
+        RunList
+            A tuple of `RunSummary`.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such device, procedure, tag, ... at all. Where each is there, but no run
+            with all of them, no runs are found.
+        """
+        wanted = RunFilter(
+            wafer=wafer,
+            die=die,
+            device=device,
+            procedure=procedure,
+            state=state,
+            since=since,
+            until=until,
+            tag=tag,
+            setting=setting,
+            session=session,
+            excluded=excluded,
+        )
+        with reading(self.engine) as connection:
+            return find.runs(connection, wanted, limit, newest_first)
+
+    def runs_frame(
+        self, *, limit: int | None = None, newest_first: bool = False, **filters: Unpack[Filters]
+    ) -> pd.DataFrame:
+        """Return the runs of `find_runs` as a DataFrame, one row a run."""
+        with reading(self.engine) as connection:
+            found = find.runs(connection, RunFilter(**filters), limit, newest_first)
+        return frames.runs(found)
 
     def abandoned_runs(self) -> list[RunRecord]:
         """Return the running runs whose process has certainly ended, oldest first.
@@ -165,6 +247,25 @@ class Reader:
         with reading(self.engine) as connection:
             return journal.tags(connection, Subject(run, device, wafer))
 
+    def waveform(self, run_id: int, ordinal: int, channel: str) -> WaveformRecord:
+        """Return what one channel recorded of one response, as arrays with units.
+
+        Parameters
+        ----------
+        run_id, ordinal : int
+            Which run, and which of its responses, from zero.
+        channel : str
+            Such as "output".
+
+        Raises
+        ------
+        StoreError
+            If its samples are damaged.
+        """
+        with reading(self.engine) as connection:
+            trace = responses.read_channel(connection, run_id, ordinal, channel)
+        return WaveformRecord(int(run_id), int(ordinal), channel, trace)
+
     def pulses(self, run_id: int) -> pd.DataFrame:
         """Return one row a pulse: ordinal of its stimulus, index, `PulseRow` fields."""
         with reading(self.engine) as connection:
@@ -175,9 +276,21 @@ class Reader:
         with reading(self.engine) as connection:
             return read.features(connection, device, run_id)
 
-    def features_frame(self, device: str | None = None, run_id: int | None = None) -> pd.DataFrame:
-        """Return one row a feature, with a column for each condition that occurs."""
-        return frames.features(self.features(device, run_id))
+    def features_frame(
+        self, *, property: str | None = None, name: str | None = None, **filters: Unpack[Filters]
+    ) -> pd.DataFrame:
+        """Return one row a feature, with a column for each condition that occurs.
+
+        Parameters
+        ----------
+        property, name : str, optional
+            Of the feature.
+        **filters
+            Of its run, as in `find_runs`, or `run_id`.
+        """
+        wanted = RunFilter(**filters)
+        with reading(self.engine) as connection:
+            return frames.features(connection, wanted, {"property": property, "name": name})
 
     def cards(self) -> list[CardRecord]:
         """Return all model cards, oldest first."""

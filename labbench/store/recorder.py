@@ -268,10 +268,10 @@ class Recorder(Reader):
         in_compliance : bool, optional
             Whether a limit was seen to act afterwards; None where nobody looked.
         """
-        packed = responses.pack(response)
+        packed, dose = responses.pack(response), ledger.dose_of(response)
         with writing(self.engine) as connection:
             stimulus_id = responses.save(connection, run_id, ordinal, response, packed, pulses)
-            ledger.confirm(connection, run_id, ordinal, response, in_compliance)
+            ledger.confirm(connection, run_id, ordinal, dose, in_compliance)
             return stimulus_id
 
     def end_run(self, run_id: int, state: str, error: str | None = None) -> None:

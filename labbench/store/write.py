@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
+from itertools import chain
 from math import isnan
 
-from sqlalchemy import Connection, Insert, Table, delete, insert, select, update
+from sqlalchemy import Connection, Dialect, Insert, Table, bindparam, delete, insert, select, update
 
 from labbench.errors import NotFoundError, StoreError
 from labbench.features import Feature
@@ -19,6 +20,12 @@ from labbench.store.document import document_sha256, to_json
 from labbench.store.process import Process
 from labbench.store.setting_rows import setting_rows
 from labbench.store.states import ENDED_STATES, sources
+
+_STATE_OF = select(schema.run.c.state).where(schema.run.c.id == bindparam("of_run"))
+
+
+# Rows in one statement: more than that saves little.
+_BLOCK = 50
 
 
 def now() -> datetime:
@@ -30,6 +37,28 @@ def now() -> datetime:
 def inserting(table: Table) -> Insert:
     """Return the statement that inserts into a table: to build it takes longer than to run it."""
     return insert(table)
+
+
+def add_rows(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert many rows, each with a value for every column, at the level of the driver.
+
+    SQLAlchemy's own way takes twice as long, and a statement a row half as long again.
+    """
+    one, block = _insert_texts(table, connection.dialect)
+    n_blocks = len(rows) // _BLOCK
+    if n_blocks:
+        blocks = [rows[_BLOCK * k : _BLOCK * (k + 1)] for k in range(n_blocks)]
+        connection.exec_driver_sql(block, [tuple(chain.from_iterable(part)) for part in blocks])
+    if len(rows) % _BLOCK:
+        connection.exec_driver_sql(one, list(rows[_BLOCK * n_blocks :]))
+
+
+@cache
+def _insert_texts(table: Table, dialect: Dialect) -> tuple[str, str]:
+    """Return the SQL that inserts one row into a table, and that for a block of rows."""
+    one = str(insert(table).compile(dialect=dialect))
+    _, marks = one.split(" VALUES ")
+    return one, one + f", {marks}" * (_BLOCK - 1)
 
 
 def add_row(connection: Connection, table: Table, **values: object) -> int:
@@ -123,8 +152,7 @@ def require_running(connection: Connection, run_id: int, wish: str) -> None:
 
 def run_state(connection: Connection, run_id: int) -> str:
     """Return the state of a run."""
-    asked = select(schema.run.c.state).where(schema.run.c.id == int(run_id))
-    state = connection.execute(asked).scalar_one_or_none()
+    state = connection.execute(_STATE_OF, {"of_run": int(run_id)}).scalar_one_or_none()
     if state is None:
         raise NotFoundError(f"There is no run {run_id} in this database.")
     return str(state)

@@ -14,7 +14,9 @@ from labbench.errors import NotFoundError, StoreError
 from labbench.features import Response
 from labbench.stimulus import Pulse, PulseTrain, Sweep, Waveform
 from labbench.store import PulseRow, Store, check, schema
+from labbench.store.document import to_json
 from labbench.store.engine import reading, writing
+from labbench.store.responses import pack
 from labbench.trace import Channel, Trace
 
 finite = st.floats(-1e3, 1e3)
@@ -208,3 +210,19 @@ def test_the_hash_of_a_dataset_follows_its_content(store, begin_run, response):
     assert store.dataset_sha256([first, other]) == store.dataset_sha256([other, first])
     store.save_response(same, 1, response)
     assert store.dataset_sha256([first]) != store.dataset_sha256([same])
+
+
+@st.composite
+def long_trains(draw):
+    """Trains whose pulses repeat, with whole numbers and zeros of both signs among the levels."""
+    level = st.sampled_from([1, 1.0, 0, 0.0, -0.0, 0.8, 2**53, 1e-9])
+    levels = draw(st.lists(level, min_size=1, max_size=12))
+    pulses = tuple(Pulse(0.01 * (i + 1), 1e-3, each) for i, each in enumerate(levels))
+    return PulseTrain(pulses, duration_s=1.0, rest_s=draw(st.sampled_from([0, 0.5])))
+
+
+@given(train=long_trains())
+def test_a_train_is_written_as_its_document(train):
+    trace = Trace({"output": Channel(np.zeros(3), "voltage", "V")}, interval_s=1e-6)
+    text = pack(Response(train, trace)).spec
+    assert str(text) == to_json(train.to_spec())
