@@ -39,8 +39,11 @@ def new_database(
 
 
 @pytest.fixture
-def database(new_database: Callable[[], Path | str]) -> Path | str:
-    return new_database()
+def database(backend: str, request: pytest.FixtureRequest) -> Path | str:
+    """An empty lab database; one that is about to get other tables comes from `new_database`."""
+    if backend == "postgresql":
+        return str(request.getfixturevalue("postgres").shared_database())
+    return Path(request.getfixturevalue("new_database")())
 
 
 @pytest.fixture

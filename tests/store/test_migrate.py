@@ -35,6 +35,11 @@ def upgrade():
 """
 
 
+@pytest.fixture
+def database(new_database):
+    return new_database()
+
+
 def definitions(connection):
     """Return what a database remembers of every table, column, rule and index, in any order."""
     if connection.dialect.name == "sqlite":

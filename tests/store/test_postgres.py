@@ -57,7 +57,7 @@ def test_what_is_wrong_with_a_url_is_one_line_without_the_password(postgres, dat
     at = f"127.0.0.1:{postgres.port}"
     cases = {
         f"postgresql://lab:{secret}@{at}/nowhere": r"cannot be reached.*\"nowhere\" does not exist",
-        f"postgresql://lab:{secret}x@{at}/empty": "cannot be reached.*password authentication failed",
+        f"postgresql://lab:{secret}x@{at}/empty": "cannot be reached.*authentication failed",
         f"postgresql://lab:{secret}@127.0.0.1:1/empty": "cannot be reached.*start the server",
         f"postgresql://lab:{secret}@{at}": "give postgresql://USER@HOST:PORT/DATABASE",
         f"postgresql+psycopg2://lab:{secret}@{at}/empty": "give postgresql://USER",
@@ -121,20 +121,19 @@ def test_text_with_a_nul_is_refused(store):
     assert store.devices() == []
 
 
-def test_a_newer_schema_is_upgraded_only_after_a_copy(database, store, begin_run):
-    begin_run()
-    newest = migrate.known_revisions()[-1]
-    with writing(store.engine) as connection:
-        connection.execute(text("CREATE TABLE later (id integer)"))
+def test_a_newer_schema_is_named_and_left_alone(new_database):
+    database, newest = new_database(), migrate.known_revisions()[-1]
+    with Store.open(database) as store, writing(store.engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for use in (Store.open, upgrade, exists):
         with pytest.raises(NewerSchemaError, match=f"revision 9999.*up to {newest}"):
             use(database)
 
 
-def test_an_upgrade_waits_for_a_copy(database, store, begin_run, tmp_path, monkeypatch):
-    begin_run()
-    newest = migrate.known_revisions()[-1]
+def test_an_upgrade_waits_for_a_copy(new_database, tmp_path, monkeypatch):
+    database, newest = new_database(), migrate.known_revisions()[-1]
+    with Store.open(database) as store:
+        store.add_device("D1", "neuron")
     versions = tmp_path / "versions"
     versions.mkdir()
     for path in migrate.MIGRATIONS.rglob("*.py"):
@@ -142,7 +141,7 @@ def test_an_upgrade_waits_for_a_copy(database, store, begin_run, tmp_path, monke
     (versions / "9998_next.py").write_text(
         f"from alembic import op\nimport sqlalchemy as sa\nrevision = '9998'\n"
         f"down_revision = '{newest}'\n\n\ndef upgrade():\n"
-        "    op.add_column('run', sa.Column('comment', sa.Text()))\n"
+        "    op.add_column('device', sa.Column('comment', sa.Text()))\n"
     )
     monkeypatch.setattr(migrate, "MIGRATIONS", tmp_path)
     for use in (Store.open, upgrade):
@@ -150,7 +149,7 @@ def test_an_upgrade_waits_for_a_copy(database, store, begin_run, tmp_path, monke
             use(database)
     assert upgrade(database, backed_up=True) is None
     with Store.open(database) as upgraded, reading(upgraded.engine) as connection:
-        assert connection.execute(text("SELECT comment FROM run")).all() == [(None,)]
+        assert connection.execute(text("SELECT comment FROM device")).all() == [(None,)]
     assert upgrade(database) is None
 
 
