@@ -72,8 +72,8 @@ def without_password(text: str) -> str:
 def label(url: URL) -> str:
     """Return the address of a server for people: no password, no options but a socket's folder."""
     folder = {"host": url.query["host"]} if "host" in url.query else {}
-    place = {"host": url.host, "port": url.port, "database": url.database}
-    return URL.create("postgresql", url.username, **place, query=folder).render_as_string()
+    shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database, folder)
+    return shown.render_as_string()
 
 
 def make_server_engine(url: URL, durable: bool) -> Engine:

@@ -2,7 +2,8 @@
 
 Foreign keys are off meanwhile: rebuilding a table with them on refuses or deletes its children.
 SQLite ignores that switch inside of a transaction, so it is thrown before, on the raw connection.
-PostgreSQL rebuilds no table and keeps its foreign keys on: the same revisions run with ALTER TABLE.
+PostgreSQL rebuilds no table and keeps its foreign keys on: the same revisions run with ALTER TABLE,
+as long as they leave it to alembic (``recreate="auto"``) whether a table is rebuilt.
 """
 
 from __future__ import annotations
