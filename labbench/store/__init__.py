@@ -5,7 +5,8 @@
 
 from labbench.store.check import check
 from labbench.store.dose import Dose, worst_dose
-from labbench.store.migrate import upgrade
+from labbench.store.engine import display_name
+from labbench.store.migrate import exists, upgrade
 from labbench.store.preview import Preview
 from labbench.store.records import (
     CardRecord,
@@ -49,6 +50,8 @@ __all__ = [
     "WaferRecord",
     "WaveformRecord",
     "check",
+    "display_name",
+    "exists",
     "run_table",
     "upgrade",
     "worst_dose",

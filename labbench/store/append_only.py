@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from sqlalchemy import DDL, Table, event
 
-_REFUSE_ON_SQLITE = """CREATE TRIGGER {table}_no_{what} BEFORE {action} ON {table}
-{condition}BEGIN
-    SELECT RAISE(ABORT, '{message}');
-END"""
+_REFUSE = {
+    "sqlite": (
+        "CREATE TRIGGER {name} BEFORE {action} ON {table}{when}\n"
+        "BEGIN\n    SELECT RAISE(ABORT, '{message}');\nEND",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '{message}'; END $$",
+        "CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW{when} "
+        "EXECUTE FUNCTION {name}()",
+    ),
+}
 
 # A dose is entered before the trigger of its stimulus, and changes once, when that is recorded.
 _CONFIRMED = (
-    "WHEN OLD.recorded = 1 OR NEW.recorded = 0 "
-    "OR NEW.run_id <> OLD.run_id OR NEW.ordinal <> OLD.ordinal\n"
+    " WHEN (OLD.recorded OR NOT NEW.recorded "
+    "OR NEW.run_id <> OLD.run_id OR NEW.ordinal <> OLD.ordinal)"
 )
 
 
@@ -32,9 +40,9 @@ def only_confirmed(table: Table) -> None:
     _refuse(table, "update", "UPDATE", _CONFIRMED, message)
 
 
-def _refuse(table: Table, what: str, action: str, condition: str, message: str) -> None:
-    statement = _REFUSE_ON_SQLITE.format(
-        table=table.name, what=what, action=action, condition=condition, message=message
-    )
-    trigger = DDL(statement)  # type: ignore[no-untyped-call]
-    event.listen(table, "after_create", trigger.execute_if(dialect="sqlite"))
+def _refuse(table: Table, what: str, action: str, when: str, message: str) -> None:
+    words = {"name": f"{table.name}_no_{what}", "table": table.name, "message": message}
+    for dialect, statements in _REFUSE.items():
+        for statement in statements:
+            ddl = DDL(statement.format(**words, action=action, when=when))  # type: ignore[no-untyped-call]
+            event.listen(table, "after_create", ddl.execute_if(dialect=dialect))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Unpack
 
 from sqlalchemy import Engine
 
+from labbench.errors import StoreError
 from labbench.features import Response
 from labbench.store import find, frames, journal, ledger, places, preview, read, responses
-from labbench.store.engine import reading
+from labbench.store.engine import is_file, name_of, reading
 from labbench.store.filters import Filters, Moment, RunFilter, Wanted
 from labbench.store.journal import Subject
 from labbench.store.preview import Preview
@@ -45,18 +46,25 @@ class Reader:
 
     Attributes
     ----------
-    path : Path
-        The file.
+    name : str
+        The path, or the URL without its password.
     engine : Engine
         For this room only.
     """
 
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
+    def __init__(self, engine: Engine) -> None:
+        self.name = name_of(engine)
         self.engine = engine
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r})"
+        return f"{type(self).__name__}({self.name!r})"
+
+    @property
+    def path(self) -> Path:
+        """The file; a database on a server has none, and raises a StoreError."""
+        if not is_file(self.engine):
+            raise StoreError(f"The database {self.name} is on a server, and this needs a file.")
+        return Path(self.name)
 
     def devices(self) -> list[DeviceRecord]:
         """Return all devices, by name."""

@@ -44,6 +44,11 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[tuple[object, 
 
     SQLAlchemy's own way takes twice as long, and a statement a row half as long again.
     """
+    if not connection.dialect.positional:
+        names = table.c.keys()
+        by_name = [dict(zip(names, row, strict=True)) for row in rows]
+        connection.execute(inserting(table), by_name)
+        return
     one, block = _insert_texts(table, connection.dialect)
     n_blocks = len(rows) // _BLOCK
     if n_blocks:

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, update
 
 from labbench.errors import NotFoundError, StoreError
 from labbench.features import Feature
-from labbench.store import Store, schema
+from labbench.store import Store, display_name, schema
 from labbench.store.engine import writing
 from labbench.store.setting_rows import setting_rows
 
@@ -169,7 +169,7 @@ def test_features_are_found_by_their_runs(store, four_runs):
 
 
 def test_a_store_says_where_it_is(store, database):
-    assert repr(store) == f"Store({str(database)!r})"
+    assert repr(store) == f"Store({display_name(database)!r})"
     assert isinstance(store, Store)
     assert store.find_runs(since=datetime(2000, 1, 1, tzinfo=UTC)) == ()
 

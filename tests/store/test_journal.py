@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from labbench.errors import NotFoundError, StoreError
 from labbench.store import worst_dose
+from labbench.store.engine import writing
 
 
 def test_what_is_said_is_kept_in_order(store, run_id):
@@ -87,23 +85,23 @@ FORBIDDEN = {
     "DELETE FROM dose": "dose are never deleted",
     "UPDATE dose SET n_pulses = 0 WHERE ordinal = 0": "dose change only once",
     "UPDATE dose SET n_pulses = 0 WHERE ordinal = 1": "dose change only once",
-    "UPDATE dose SET ordinal = 7, recorded = 1 WHERE ordinal = 1": "dose change only once",
-    "INSERT INTO journal VALUES (NULL, 'note', 1, 1, NULL, 'x', 'a', 'now')": "one_subject",
-    "INSERT INTO journal VALUES (NULL, 'note', 1, NULL, NULL, ' ', 'a', 'now')": "text_given",
-    "INSERT INTO journal VALUES (NULL, 'exclude', NULL, 1, NULL, 'x', 'a', 'now')": "run_excluded",
-    "INSERT INTO journal VALUES (NULL, 'remark', 1, NULL, NULL, 'x', 'a', 'now')": "kind_known",
+    "UPDATE dose SET ordinal = 7, recorded = true WHERE ordinal = 1": "dose change only once",
+    "INSERT INTO journal VALUES (99, 'note', 1, 1, NULL, 'x', 'a', 'now')": "one_subject",
+    "INSERT INTO journal VALUES (99, 'note', 1, NULL, NULL, ' ', 'a', 'now')": "text_given",
+    "INSERT INTO journal VALUES (99, 'exclude', NULL, 1, NULL, 'x', 'a', 'now')": "run_excluded",
+    "INSERT INTO journal VALUES (99, 'remark', 1, NULL, NULL, 'x', 'a', 'now')": "kind_known",
 }
 
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
-def test_the_database_itself_refuses_changes(store, database, run_id, response, statement):
+def test_the_database_itself_refuses_changes(store, run_id, response, statement):
     store.note("a text", run=run_id)
     worst = worst_dose(response.stimulus, 1e3)
     store.apply_dose(run_id, 0, worst)
     store.save_response(run_id, 0, response)
     store.apply_dose(run_id, 1, worst)
     with (
-        closing(sqlite3.connect(database)) as connection,
-        pytest.raises(sqlite3.IntegrityError, match=FORBIDDEN[statement]),
+        pytest.raises(StoreError, match=FORBIDDEN[statement]),
+        writing(store.engine) as connection,
     ):
-        connection.execute(statement)
+        connection.exec_driver_sql(statement)

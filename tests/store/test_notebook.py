@@ -16,6 +16,12 @@ README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
 
 @pytest.fixture
+def backend():
+    """What people type is the same on a server."""
+    return "sqlite"
+
+
+@pytest.fixture
 def measured(store, begin_run, response):
     run_id = begin_run("D1", "threshold_firing", amplitude_v=0.8)
     store.save_response(run_id, 0, response)
@@ -28,7 +34,7 @@ def measured(store, begin_run, response):
 def test_the_lines_of_the_readme_run(measured):
     found = re.search(r"<!-- notebook -->\n```python\n(.*?)```", README, re.DOTALL)
     assert found is not None
-    lines = found[1].replace('"demo/lab.db"', repr(str(measured.path))).replace(".plot()", "")
+    lines = found[1].replace('"demo/lab.db"', repr(str(measured.name))).replace(".plot()", "")
     names: dict[str, object] = {}
     exec(compile(lines, "README.md", "exec"), names)
     assert len(names["runs"]) == 1
@@ -38,7 +44,7 @@ def test_the_lines_of_the_readme_run(measured):
 
 
 def test_runs_are_listed_on_the_command_line(measured):
-    asked = ["runs", "--db", str(measured.path)]
+    asked = ["runs", "--db", str(measured.name)]
     table = CliRunner().invoke(app, [*asked, "--newest-first"])
     assert [line.split()[0] for line in table.stdout.splitlines()] == ["run", "2", "1"]
     done = CliRunner().invoke(app, [*asked, "--state", "finished", "--json"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,25 +16,18 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-NEVER_CHANGED = """
-CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
-BEGIN
-    SELECT RAISE(ABORT, 'rows of journal are never deleted');
-END;
-CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
-BEGIN
-    SELECT RAISE(ABORT, 'rows of journal are never changed');
-END;
-CREATE TRIGGER dose_no_delete BEFORE DELETE ON dose
-BEGIN
-    SELECT RAISE(ABORT, 'rows of dose are never deleted');
-END;
-CREATE TRIGGER dose_no_update BEFORE UPDATE ON dose
-WHEN OLD.recorded = 1 OR NEW.recorded = 0 OR NEW.run_id <> OLD.run_id OR NEW.ordinal <> OLD.ordinal
-BEGIN
-    SELECT RAISE(ABORT, 'rows of dose change only once, when they are recorded');
-END;
-"""
+NEVER_CHANGED = (
+    ("journal", "delete", "", "rows of journal are never deleted"),
+    ("journal", "update", "", "rows of journal are never changed"),
+    ("dose", "delete", "", "rows of dose are never deleted"),
+    (
+        "dose",
+        "update",
+        " WHEN (OLD.recorded OR NOT NEW.recorded "
+        "OR NEW.run_id <> OLD.run_id OR NEW.ordinal <> OLD.ordinal)",
+        "rows of dose change only once, when they are recorded",
+    ),
+)
 
 
 def upgrade() -> None:
@@ -60,13 +53,35 @@ def upgrade() -> None:
     _rebuild("comparison", ["fit"], sa.Column("fit_id", sa.Integer()))
     _tell_instruments_apart(instrument)
     _tell_dirty_commits()
-    for statement in NEVER_CHANGED.split("END;\n")[:-1]:
-        op.execute(f"{statement.strip()}\nEND")
+    for refused in NEVER_CHANGED:
+        _refuse(*refused)
+
+
+def _refuse(table: str, change: str, when: str, message: str) -> None:
+    """Have the database refuse to change or delete the rows of a table."""
+    name, action = f"{table}_no_{change}", change.upper()
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
+        )
+        op.execute(
+            f"CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW{when} "
+            f"EXECUTE FUNCTION {name}()"
+        )
+    else:
+        op.execute(
+            f"CREATE TRIGGER {name} BEFORE {action} ON {table}{when}\n"
+            f"BEGIN\n    SELECT RAISE(ABORT, '{message}');\nEND"
+        )
 
 
 def _rebuild(table: str, parents: list[str], *added: sa.Column[Any]) -> None:
     """Add columns to a table; those that refer to a parent are indexed."""
-    with op.batch_alter_table(table, recreate="always") as batch:
+    # Only SQLite has to write a table anew.
+    recreate: Literal["always", "never"]
+    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    with op.batch_alter_table(table, recreate=recreate) as batch:
         for column in added:
             batch.add_column(column)
             if isinstance(column.type, sa.Boolean):
@@ -221,9 +236,9 @@ def _tell_instruments_apart(instrument: sa.Table) -> None:
 
 def _tell_dirty_commits() -> None:
     """Let a flag say what the end of a commit's name said before."""
-    op.execute("UPDATE session SET git_dirty = 0 WHERE git_commit IS NOT NULL")
+    op.execute("UPDATE session SET git_dirty = false WHERE git_commit IS NOT NULL")
     op.execute(
-        "UPDATE session SET git_dirty = 1, "
+        "UPDATE session SET git_dirty = true, "
         "git_commit = substr(git_commit, 1, length(git_commit) - length('-dirty')) "
         "WHERE git_commit LIKE '%-dirty'"
     )
