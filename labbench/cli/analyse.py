@@ -59,6 +59,7 @@ def import_recordings(
                 save_features(store, run_id, features)
             except BaseException as error:
                 store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
+                store.end_session(session_id)
                 raise
             store.end_run(run_id, "finished")
             print(f"run {run_id}: {len(recording.responses)} responses from {file}")

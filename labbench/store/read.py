@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Any
 
-from sqlalchemy import Connection, Select, Subquery, Table, func, select
+from sqlalchemy import Connection, Select, Subquery, Table, exists, select
 
 from labbench.errors import NotFoundError
 from labbench.features import Feature, Outcome
@@ -141,15 +141,16 @@ def runs(
 
 def exclusions() -> Subquery:
     """Return, as a subquery, the runs that are excluded now: `run_id` and `reason`."""
-    entry = schema.journal.c
-    newest = (
-        select(func.max(entry.id))
-        .where(entry.kind.in_(("exclude", "include")))
-        .group_by(entry.run_id)
+    entry, later = schema.journal.c, schema.journal.alias("later")
+    # By the index, for each run: a list of the newest entries of all would be read for each run.
+    newer = exists().where(
+        later.c.run_id == entry.run_id,
+        later.c.kind.in_(("exclude", "include")),
+        later.c.id > entry.id,
     )
     return (
         select(entry.run_id, entry.text.label("reason"))
-        .where(entry.id.in_(newest), entry.kind == "exclude")
+        .where(entry.kind == "exclude", ~newer)
         .subquery("exclusion")
     )
 

@@ -142,7 +142,7 @@ class SessionRecord:
         The commit of the programme, and whether it had changes that were not committed; None if
         it did not run from a repository.
     ended_at : datetime or None
-        None while it goes on, and where its process was killed.
+        None while it goes on, and where nobody could note it: a killed process.
     config : mapping
         The bench description.
     """
