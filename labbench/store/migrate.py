@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 
 from labbench.errors import NewerSchemaError, StoreError
+from labbench.store.archive import require_not_archived
 from labbench.store.engine import file_path, make_engine, prepare_file, reading
 
 MIGRATIONS = Path(str(files("labbench.store").joinpath("migrations")))
@@ -78,6 +79,7 @@ def upgrade(path_or_url: str | Path) -> Path | None:
     """
     path = file_path(path_or_url)
     prepare_file(path, create=False)
+    require_not_archived(path)
     engine = make_engine(path, durable=True)
     try:
         found = found_revision(engine)

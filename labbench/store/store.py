@@ -9,6 +9,7 @@ from types import TracebackType
 from labbench.features import Feature
 from labbench.model.card import ModelCard
 from labbench.store import schema, write
+from labbench.store.archive import open_read_only, why_read_only
 from labbench.store.engine import file_path, make_engine, prepare_file, remove_file, writing
 from labbench.store.migrate import require_newest
 from labbench.store.recorder import Recorder
@@ -36,6 +37,9 @@ class Store(Recorder):
             Whether every commit waits for the disk. Without, a power loss (not a killed process)
             may cost the last commits: good enough for simulations.
 
+        An archived database, and one that cannot be written where it lies, is opened all the
+        same; every method that writes then raises a StoreError that says why.
+
         Raises
         ------
         StoreError
@@ -45,7 +49,8 @@ class Store(Recorder):
         """
         path = file_path(path_or_url)
         created = prepare_file(path, create)
-        engine = make_engine(path, durable)
+        read_only = None if created else why_read_only(path)
+        engine = open_read_only(path, read_only) if read_only else make_engine(path, durable)
         try:
             require_newest(engine, create)
         except BaseException:
