@@ -83,7 +83,7 @@ def find_run(connection: Connection, device: str, run: Cells, wanted: str) -> in
     table = schema.run
     asked = select(table).join(schema.device).where(schema.device.c.name == device)
     for row in connection.execute(asked).mappings().all():
-        cells = to_cells(table, row)
+        cells = to_cells(table, dict(row))
         if any(cells[name] != run[name] for name in _RUN):
             continue
         if _identify(connection, device, cells) == wanted:
@@ -96,10 +96,10 @@ def _identify(connection: Connection, device: str, run: Cells) -> str:
     run_id = int(run["id"] or 0)
     ordinals = {}
     for row in connection.execute(select(stimulus).where(stimulus.c.run_id == run_id)).mappings():
-        identity.stimulus(to_cells(stimulus, row))
+        identity.stimulus(to_cells(stimulus, dict(row)))
         ordinals[row["id"]] = row["ordinal"]
     asked = select(waveform).join(stimulus).where(stimulus.c.run_id == run_id)
     for row in connection.execute(asked).mappings().all():
         raw = read_samples(connection, row, ordinals[row["stimulus_id"]], run_id)
-        identity.waveform(to_cells(waveform, row), samples_sha256(raw))
+        identity.waveform(to_cells(waveform, dict(row)), samples_sha256(raw))
     return identity.sha256()

@@ -121,7 +121,7 @@ class Import:
                 if str(old) in incomplete.get(table.name, {}):
                     others = ", ".join(map(str, incomplete[table.name][str(old)]))
                     self._made.notes.append(
-                        f"{table.name} {old} is not restored: it was also made of run {others}, "
+                        f"{table.name} {old!s} is not restored: it was also made of run {others}, "
                         "which the export does not hold."
                     )
                     continue
@@ -144,7 +144,7 @@ class Import:
             new, differing = found
             if differing:
                 self._made.notes.append(
-                    f"{table.name} {row.get('name', old)} is here already, and stays as it is: "
+                    f"{table.name} {row.get('name', old)!s} is here already, and stays as it is: "
                     f"{', '.join(differing)} differ."
                 )
         if isinstance(old, int) and new is not None:
@@ -185,8 +185,8 @@ class Import:
                 raw = self._export.samples(cells)
                 if samples_sha256(raw) != cells["sha256"] or raw.size != cells["n"]:
                     raise ImportFileError(
-                        f"The samples {cells['samples']} of the export {self._path} do not fit "
-                        f"their sha256 (waveform {cells['id']}): get a new copy."
+                        f"The samples {cells['samples']!r} of the export {self._path} do not "
+                        f"fit their sha256 (waveform {cells['id']!r}): get a new copy."
                     )
                 packed.append((cells, encode(raw, str(cells["codec"]))))
         return packed

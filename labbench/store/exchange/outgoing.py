@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, select
 
 from labbench.errors import NotFoundError, StoreError
 from labbench.store import schema
@@ -173,7 +173,8 @@ def _write_group(
 def _write_run(
     writer: ExportWriter, scope: Scope, connection: Connection, run_id: int
 ) -> dict[str, Any]:
-    run = connection.execute(select(schema.run).where(schema.run.c.id == run_id)).mappings().one()
+    asked = select(schema.run).where(schema.run.c.id == run_id)
+    run = dict(connection.execute(asked).mappings().one())
     named = select(schema.device.c.name).where(schema.device.c.id == run["device_id"])
     device = connection.execute(named).scalar_one()
     cells = to_cells(schema.run, run)
@@ -191,8 +192,8 @@ def _write_run(
                     identity.stimulus(stimulus)
             if table is schema.waveform:
                 for row, waveform in zip(rows, made, strict=True):
-                    stimulus = stimuli[row["stimulus_id"]]
-                    waveform |= _write_samples(writer, connection, row, stimulus)
+                    to = stimuli[row["stimulus_id"]]
+                    waveform |= _write_samples(writer, connection, row, to)
                     identity.waveform(waveform, str(waveform["sha256"]))
             writer.rows(table.name, made)
             counts[table.name] += len(made)
@@ -204,8 +205,8 @@ def _in_parts(
     connection: Connection, scope: Scope, table: Table, run_id: int
 ) -> Iterator[Sequence[Row]]:
     asked = scope.of_run(table, run_id)
-    if connection.scalar(select(func.count()).select_from(asked.subquery())):
-        yield from connection.execute(asked).mappings().partitions(AT_ONCE)
+    for rows in connection.execute(asked).mappings().partitions(AT_ONCE):
+        yield [dict(row) for row in rows]
 
 
 def _write_samples(writer: ExportWriter, connection: Connection, row: Row, stimulus: Row) -> Cells:
@@ -230,7 +231,8 @@ def _write_samples(writer: ExportWriter, connection: Connection, row: Row, stimu
 
 def _times(connection: Connection, stimulus: Row, n: int) -> NDArray[np.float64] | None:
     if stimulus["interval_s"] is not None:
-        return stimulus["start_s"] + np.arange(n) * float(stimulus["interval_s"])
+        times = np.arange(n, dtype=np.float64) * float(stimulus["interval_s"])
+        return np.asarray(times + float(stimulus["start_s"]), dtype=np.float64)
     table = schema.waveform
     asked = select(table).where(table.c.stimulus_id == stimulus["id"], table.c.channel == "time")
     found = connection.execute(asked).mappings().one_or_none()

@@ -165,7 +165,8 @@ def _cell(kind: str, text: str) -> Cell:
 
 
 def _odd_nan(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.isnan(values) & (values.view(np.uint64) != _NAN_BITS)
+    odd: NDArray[np.bool_] = np.isnan(values) & (values.view(np.uint64) != _NAN_BITS)
+    return odd
 
 
 def _bits(value: float) -> str:

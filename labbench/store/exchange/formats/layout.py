@@ -57,7 +57,9 @@ class Samples:
         """The samples in `unit`, (n,)."""
         if self.is_physical:
             return self.raw
-        return self.raw.astype(np.float64) * self.scale + self.offset
+        # Whatever scale a device gave: too much of it is infinite, and the raw samples stay.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.raw.astype(np.float64) * self.scale + self.offset
 
     @property
     def is_physical(self) -> bool:
