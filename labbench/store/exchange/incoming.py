@@ -23,6 +23,7 @@ from labbench.store.exchange.formats import open_reader
 from labbench.store.exchange.formats.layout import AT_ONCE, ExportReader
 from labbench.store.exchange.identity import find_run, samples_sha256
 from labbench.store.exchange.merge import Ids, UnknownReferenceError, add, find, has_own_id, remap
+from labbench.store.exchange.origin import note_ids, note_origin
 from labbench.store.exchange.outgoing import ADDED, VERSION
 from labbench.store.exchange.scope import Scope, parents
 from labbench.store.migrate import known_revisions
@@ -94,7 +95,8 @@ class Import:
         self._engine = store.engine
         self._export = export
         self._scope = Scope()
-        self._path = path
+        self._path = path.absolute()
+        self._origin: int | None = None  # the session that says where the runs came from
         self._ids: Ids = {}
         self._made = Imported()
         _require_known(export.manifest, path)
@@ -108,6 +110,8 @@ class Import:
             self._run(run)
         with writing(self._engine) as connection:
             self._merge(connection, self._scope.results, manifest["results"])
+            if self._origin is not None:
+                note_ids(connection, self._origin, manifest, str(self._path), self._ids["run"])
         return self._made
 
     def _merge(
@@ -171,6 +175,8 @@ class Import:
             return
         packed = self._pack(counts["waveform"])  # the slow part, before the transaction
         with writing(self._engine) as connection:
+            if self._origin is None:
+                self._origin = note_origin(connection, self._export.manifest, str(self._path))
             self._restore(connection, cells, counts, packed)
         self._made.runs[old] = self._ids["run"][old]
 

@@ -25,6 +25,8 @@ from labbench.store.exchange.formats.layout import MANIFEST, Samples, read_json,
 from labbench.store.exchange.formats.seal import seal_folder
 
 _NAN_BITS = 0x7FF8000000000000
+# The writer quotes only what is in it, and a reader ends a row at either of both.
+_LINE_END = "\r\n"
 _RAW, _COUNTS = "raw", "counts"
 
 
@@ -40,7 +42,7 @@ class Writer:
         self._tables = {}
         for name, columns in self._columns.items():
             file = self._open.enter_context(_create(path / f"{name}.csv"))
-            self._tables[name] = csv.writer(file, lineterminator="\n")
+            self._tables[name] = csv.writer(file, lineterminator=_LINE_END)
             self._tables[name].writerow(columns)
 
     def rows(self, table: str, rows: Sequence[Cells]) -> None:
@@ -64,7 +66,7 @@ class Writer:
         value = f"{samples.quantity}_{samples.unit}"
         columns["value" if value in columns else value] = list(map(repr, samples.values.tolist()))
         with _create(path) as file:
-            writer = csv.writer(file, lineterminator="\n")
+            writer = csv.writer(file, lineterminator=_LINE_END)
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
         return name

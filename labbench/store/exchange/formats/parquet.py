@@ -171,7 +171,8 @@ class Reader:
             if waveform_id == waveform["id"]:
                 return raw.astype(str(waveform["dtype"]), copy=False)
         raise ImportFileError(
-            f"The export {self._path} has no samples of waveform {waveform['id']!r}: get a new copy."
+            f"The export {self._path} has no samples of waveform {waveform['id']!r}: "
+            "get a new copy."
         )
 
     def close(self) -> None:
