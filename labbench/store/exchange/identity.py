@@ -7,6 +7,7 @@ are part of a file format, and a new column must not turn a known run into anoth
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -68,7 +69,9 @@ def read_samples(connection: Connection, waveform: Any, ordinal: int, run_id: in
     return decode(packed, waveform["n"], label)
 
 
-def find_run(connection: Connection, device: str, run: Cells, wanted: str) -> int | None:
+def find_run(
+    connection: Connection, device: str, run: Cells, wanted: str, taken: Iterable[int] = ()
+) -> int | None:
     """Return the id of a run that a database holds already.
 
     Parameters
@@ -79,12 +82,14 @@ def find_run(connection: Connection, device: str, run: Cells, wanted: str) -> in
         Of the run that is looked for.
     wanted : str
         Its hash.
+    taken : iterable of int, optional
+        Runs that were found to be others: planned runs may be alike in all but their ids.
     """
-    table = schema.run
+    table, others = schema.run, set(taken)
     asked = select(table).join(schema.device).where(schema.device.c.name == device)
     for row in connection.execute(asked).mappings().all():
         cells = to_cells(table, dict(row))
-        if any(cells[name] != run[name] for name in _RUN):
+        if row["id"] in others or any(cells[name] != run[name] for name in _RUN):
             continue
         if _identify(connection, device, cells) == wanted:
             return int(row["id"])

@@ -120,7 +120,8 @@ class Import:
         incomplete = self._export.manifest["incomplete"]
         for table in tables:
             ids = self._ids.setdefault(table.name, {})
-            for cells in self._export.rows(table.name, counts.get(table.name, 0)):
+            n = counts.get(table.name, 0)  # none of a table that is younger than the export
+            for cells in self._export.rows(table.name, n) if n else ():
                 old = cells.get("id")
                 if str(old) in incomplete.get(table.name, {}):
                     others = ", ".join(map(str, incomplete[table.name][str(old)]))
@@ -165,7 +166,8 @@ class Import:
         (cells,) = self._export.rows("run", 1)
         old, counts = int(said["id"]), said["rows"]
         with reading(self._engine) as connection:
-            known = find_run(connection, said["device"], cells, said["content_sha256"])
+            taken = self._ids.get("run", {}).values()
+            known = find_run(connection, said["device"], cells, said["content_sha256"], taken)
         if known is not None:
             self._made.known[old] = known
             self._ids.setdefault("run", {})[old] = known

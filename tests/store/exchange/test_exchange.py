@@ -301,3 +301,13 @@ def test_a_stranger_reads_csv_with_units_and_checks_it(source, tmp_path):
     assert columns["energy_j"]["unit"] == "J"
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=out, check=True)
+
+
+def test_planned_runs_that_are_alike_are_still_two(tmp_path):
+    with Store.open(tmp_path / "a.db", create=True) as store:
+        session, device = store.begin_session({}, simulated=True), store.add_device("D", "neuron")
+        for _ in range(2):
+            store.plan_run(session, device, "p", "1", {}, None)
+        export(store, tmp_path / "x", "csv", device="D")
+    assert bring(tmp_path / "x", tmp_path / "b.db").runs == {1: 1, 2: 2}
+    assert bring(tmp_path / "x", tmp_path / "b.db").known == {1: 1, 2: 2}

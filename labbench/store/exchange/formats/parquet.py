@@ -49,18 +49,18 @@ _SAMPLES_SCHEMA = pa.schema(
         pa.field("time_axis", pa.string()),
         pa.field("sha256", pa.string(), metadata={"meaning": "of the raw samples, little-endian"}),
         pa.field("counts", pa.list_(pa.int16()), metadata={"meaning": "raw, of an ADC"}),
-        pa.field("raw", pa.list_(pa.float64()), metadata={"meaning": "raw, where not values"}),
+        pa.field("raw", pa.list_(pa.float64()), metadata={"meaning": "raw, where not counts"}),
         pa.field("values", pa.list_(pa.float64()), metadata={"unit": "unit of this row"}),
     ]
 )
-# A dictionary takes all NaN for one, and would lose their bits.
+# A dictionary packs values that come from counts well; it takes all NaN for one, and would lose the
+# bits of raw ones.
 _EXACT = {
     "compression": "zstd",
-    "use_dictionary": ["channel", "quantity", "unit", "time_axis"],
+    "use_dictionary": ["channel", "quantity", "unit", "time_axis", "values.list.element"],
     "column_encoding": {
         "counts.list.element": "DELTA_BINARY_PACKED",
         "raw.list.element": "BYTE_STREAM_SPLIT",
-        "values.list.element": "BYTE_STREAM_SPLIT",
     },
 }
 _SAMPLES_AT_ONCE = 500_000
@@ -101,7 +101,7 @@ class Writer:
         row = {name: getattr(samples, name) for name in _SAMPLES_SCHEMA.names[:12]}
         is_count = samples.raw.dtype.kind == "i"
         row["counts"] = samples.raw.astype(np.int16) if is_count else None
-        row["raw"] = None if is_count or samples.is_physical else samples.raw
+        row["raw"] = None if is_count else samples.raw
         row["values"] = samples.values
         self._samples.append(row)
         self._n_samples += samples.raw.size
@@ -187,9 +187,9 @@ class Reader:
     def _all_samples(self) -> Iterator[tuple[int, NDArray[Any]]]:
         file = self._file(_SAMPLES)
         for group in range(file.num_row_groups):
-            found = file.read_row_group(group, ["waveform_id", "counts", "raw", "values"])
+            found = file.read_row_group(group, ["waveform_id", "counts", "raw"])
             for place, waveform_id in enumerate(found["waveform_id"].to_pylist()):
-                cells = (found[name][place] for name in ("counts", "raw", "values"))
+                cells = (found[name][place] for name in ("counts", "raw"))
                 raw = next(cell for cell in cells if cell.is_valid)
                 yield waveform_id, raw.values.to_numpy(zero_copy_only=False)
 
