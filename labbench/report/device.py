@@ -201,8 +201,7 @@ def report_device(
     )
     device_id = next(record.id for record in store.devices() if record.name == data.name)
     card_id = store.save_card(fit.card)
-    fit_id = _fit_of(store, data.name, card_id)
-    store.save_comparison(device_id, card_id, scorecard.to_dict(), fit_id)
+    store.save_comparison(device_id, card_id, scorecard.to_dict())
     if path is not None:
         write_report(
             path,
@@ -214,15 +213,6 @@ def report_device(
             notes=_notes(data),
         )
     return scorecard
-
-
-def _fit_of(store: Store, device: str, card_id: int) -> int | None:
-    """Return the newest fit of a device, if it is that fit which made the card."""
-    try:
-        newest = store.latest_fit(device)
-    except NotFoundError:
-        return None
-    return newest.id if newest.card_id == card_id else None
 
 
 def properties_of(procedure: str) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ _REFUSE = {
     ),
     "postgresql": (
         "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; END $$",
+        "$$ BEGIN RAISE EXCEPTION '{message}' "
+        "USING ERRCODE = 'integrity_constraint_violation'; END $$",
         "CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW{when} "
         "EXECUTE FUNCTION {name}()",
     ),

@@ -252,7 +252,6 @@ def latest_comparison(connection: Connection, device: str) -> ComparisonRecord:
             table.model_card_id.label("card_id"),
             table.document,
             table.created_at,
-            table.fit_id,
         )
         .join_from(schema.comparison, schema.device)
         .where(schema.device.c.name == device)

@@ -289,11 +289,10 @@ class FitRecord:
 
 @dataclass(frozen=True)
 class ComparisonRecord:
-    """A device laid beside a card; `fit_id` is the fit that it shows, if it shows one."""
+    """A device laid beside a card."""
 
     id: int
     device: str
     card_id: int
     document: Document
     created_at: datetime
-    fit_id: int | None = None

@@ -350,7 +350,6 @@ comparison = _table(
     reference("model_card"),
     document("document"),
     moment("created_at"),
-    reference("fit", nullable=True),
 )
 
 # What people say about a run, a device or a wafer. Only ever added to.

@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from sqlalchemy import Engine
+
 from labbench.features import Feature
 from labbench.model.card import ModelCard
 from labbench.store import provenance, schema, write
-from labbench.store.engine import open_engine, remove_file, writing
+from labbench.store.archive import open_read_only, why_read_only
+from labbench.store.engine import file_path, open_engine, remove_file, writing
 from labbench.store.migrate import require_newest
 from labbench.store.notebook import Notebook
+from labbench.store.postgres import server_url
 
 
 class Store(Notebook):
@@ -38,6 +42,9 @@ class Store(Notebook):
             Whether every commit waits for the disk. Without, a power loss (not a killed process)
             may cost the last commits: good enough for simulations.
 
+        An archived database, and one that cannot be written where it lies, is opened all the
+        same; every method that writes then raises a StoreError that says why.
+
         Raises
         ------
         StoreError
@@ -45,7 +52,7 @@ class Store(Notebook):
         NewerSchemaError
             If it was written by a newer labbench.
         """
-        engine, made = open_engine(path_or_url, create, durable)
+        engine, made = _open_engine(path_or_url, create, durable)
         try:
             require_newest(engine, create)
         except BaseException:
@@ -122,14 +129,8 @@ class Store(Notebook):
                 connection, card_id, run_ids, status, document, dataset_sha256, programme
             )
 
-    def save_comparison(
-        self,
-        device_id: int,
-        card_id: int,
-        document: Mapping[str, object],
-        fit_id: int | None = None,
-    ) -> int:
-        """Save a scorecard of a device beside a card, and the fit it shows; return its id."""
+    def save_comparison(self, device_id: int, card_id: int, document: Mapping[str, object]) -> int:
+        """Save a scorecard of a device beside a card and return its id."""
         with writing(self.engine) as connection:
             return write.add_row(
                 connection,
@@ -138,5 +139,15 @@ class Store(Notebook):
                 model_card_id=int(card_id),
                 document=document,
                 created_at=write.now(),
-                fit_id=None if fit_id is None else int(fit_id),
             )
+
+
+def _open_engine(
+    path_or_url: str | Path, create: bool, durable: bool
+) -> tuple[Engine, Path | None]:
+    """Return an engine, for reading only where nothing can be written, and the file it made."""
+    if server_url(path_or_url) is None and (path := file_path(path_or_url)).is_file():
+        reason = why_read_only(path)
+        if reason is not None:
+            return open_read_only(path, reason), None
+    return open_engine(path_or_url, create, durable)

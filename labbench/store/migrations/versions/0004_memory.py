@@ -50,7 +50,6 @@ def upgrade() -> None:
     _rebuild(
         "fit", [], sa.Column("labbench_version", sa.Text()), sa.Column("git_commit", sa.Text())
     )
-    _rebuild("comparison", ["fit"], sa.Column("fit_id", sa.Integer()))
     _tell_instruments_apart(instrument)
     _tell_dirty_commits()
     for refused in NEVER_CHANGED:
@@ -63,7 +62,8 @@ def _refuse(table: str, change: str, when: str, message: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+            f"$$ BEGIN RAISE EXCEPTION '{message}' "
+            f"USING ERRCODE = 'integrity_constraint_violation'; END $$"
         )
         op.execute(
             f"CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW{when} "
