@@ -9,8 +9,16 @@ from types import TracebackType
 from labbench.features import Feature
 from labbench.model.card import ModelCard
 from labbench.store import schema, write
-from labbench.store.engine import file_path, make_engine, prepare_file, remove_file, writing
+from labbench.store.engine import (
+    checkpoint,
+    file_path,
+    make_engine,
+    prepare_file,
+    remove_file,
+    writing,
+)
 from labbench.store.migrate import require_newest
+from labbench.store.place import warn_if_remote
 from labbench.store.recorder import Recorder
 
 
@@ -42,6 +50,11 @@ class Store(Recorder):
             If there is no usable database; nothing is left behind or changed then.
         NewerSchemaError
             If it was written by a newer labbench.
+
+        Warns
+        -----
+        StoreWarning
+            If it lies on a network file system.
         """
         path = file_path(path_or_url)
         created = prepare_file(path, create)
@@ -53,7 +66,20 @@ class Store(Recorder):
             if created:
                 remove_file(path)
             raise
+        warn_if_remote(path)
         return cls(path, engine)
+
+    def checkpoint(self) -> bool:
+        """Tidy up between runs: move the log of commits into the database, waiting for nobody.
+
+        A commit that finds a long log does this by itself, when it may be in the way of a run.
+
+        Returns
+        -------
+        bool
+            Whether all was moved; the rest is safe in the log, and moved the next time.
+        """
+        return checkpoint(self.engine)
 
     def close(self) -> None:
         """Close the database; the last one to close it tidies up the files beside it."""

@@ -31,6 +31,9 @@ def _run(engine: Engine) -> None:
                     connection=connection, target_metadata=metadata, render_as_batch=True
                 )
                 context.run_migrations()
+                # For tools that know SQLite and not Alembic.
+                found = context.get_context().get_current_revision() or "0"
+                connection.exec_driver_sql(f"PRAGMA user_version={int(found)}")
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
                     raise StoreError(
