@@ -87,8 +87,9 @@ def stoppable() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM, once the bench is safe, into one line and their own exit code."""
     try:
         yield
-    except KeyboardInterrupt:
-        say_error("Stopped by the operator: outputs are at zero and off, the recorded is kept.")
+    except KeyboardInterrupt as stop:
+        kept = "Stopped by the operator: outputs are at zero and off, the recorded is kept"
+        say_error("; ".join([kept, *getattr(stop, "__notes__", ())]) + ".")
         raise typer.Exit(STOPPED) from None
 
 
