@@ -63,7 +63,9 @@ class Patience:
         if self.start is not None:
             self._is_dark = True
             self.bench.safe()
-        outputs = "All outputs are at zero and off, and" if self._is_dark else "No output is on, and"
+        outputs = (
+            "All outputs are at zero and off, and" if self._is_dark else "No output is on, and"
+        )
         self.on_notice(
             f"Paused: {full} {outputs} {what} is kept in memory and tried again every "
             f"{RETRY_S:g} s; to give it up, stop the run."

@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 
+from labbench.errors import StoreError
+
 
 def _name_on_sqlite(generic: type, name: str) -> None:
     """Let a generic type be written with one of the few names that a STRICT table allows."""
@@ -55,7 +57,12 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         """Return the moment, in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
+        try:
+            return None if value is None else datetime.fromisoformat(value)
+        except (TypeError, ValueError) as error:
+            raise StoreError(
+                f"A stored moment is damaged: found {value!r}. Restore the file from a backup."
+            ) from error
 
 
 def row_id() -> Column[int]:

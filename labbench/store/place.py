@@ -13,10 +13,10 @@ from labbench.errors import StoreWarning
 
 # Their locks and shared memory are not those of one computer, which WAL needs.
 _REMOTE = (
-    "9p afs beegfs ceph cifs coda davfs fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs "
-    "fuse.vmhgfs-fuse glusterfs gpfs lustre ncpfs nfs nfs4 prl_fs smb smb2 smb3 smbfs vboxsf "
-    "virtiofs"
-).split()
+    *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "glusterfs", "gpfs", "lustre"),
+    *("ncpfs", "nfs", "nfs4", "prl_fs", "smb", "smb2", "smb3", "smbfs", "vboxsf", "virtiofs"),
+    *("fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "fuse.vmhgfs-fuse"),
+)
 _MOUNTS = Path("/proc/self/mountinfo")
 # With less than this, a write that failed has failed for want of space, whatever it says.
 _NOTHING_BYTES = 1_000_000
