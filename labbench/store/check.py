@@ -56,8 +56,8 @@ def check(store: Store) -> list[str]:
         Empty if all is well.
     """
     problems: list[str] = []
-    for look in (_pages, _marks, _references, _samples, _trains, _ledger):
-        problems += _all_of(look(store))
+    for what, look in _LOOKS.items():
+        problems += _all_of(what, look(store))
     return problems
 
 
@@ -70,7 +70,7 @@ def examine(path_or_url: str | Path) -> Findings:
         If it is too damaged to be opened, or no lab database.
     """
     with Store.open(path_or_url) as store:
-        findings = Findings(check(store), _all_of(_unfinished(store)))
+        findings = Findings(check(store), _all_of("unfinished runs", _unfinished(store)))
         try:
             findings.facts |= _facts(store)
         except StoreError as error:
@@ -78,25 +78,26 @@ def examine(path_or_url: str | Path) -> Findings:
     return findings
 
 
-def _all_of(lines: Iterator[str]) -> list[str]:
+def _all_of(what: str, lines: Iterator[str]) -> list[str]:
     """Return the lines of a look, and what ended it: after damage, that can be anything."""
     found: list[str] = []
     try:
         for line in lines:
             found.append(line)
     except StoreError as error:
-        found.append(str(error))
+        found.append(f"The {what} could not be looked at to their end. {error}")
     except Exception as error:  # noqa: BLE001
-        found.append(f"What is stored makes no sense ({type(error).__name__}: {error}): {_BACKUP}.")
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        found.append(f"The {what} make no sense ({said}): {_BACKUP}.")
     return found
 
 
 def _pages(store: Store) -> Iterator[str]:
     with reading(store.engine) as connection:
-        found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-    for line in found:
-        if line != "ok":
-            yield f"SQLite finds: {' '.join(str(line).split())}; restore the file from a backup."
+        for line in connection.exec_driver_sql("PRAGMA integrity_check").scalars():
+            if line != "ok":
+                said = " ".join(str(line).split())
+                yield f"SQLite finds: {said}; restore the file from a backup."
 
 
 def _marks(store: Store) -> Iterator[str]:
@@ -202,6 +203,16 @@ def _ledger(store: Store) -> Iterator[str]:
             f"Response {ordinal} of run {run_id} is lost; the ledger of doses says that it was "
             f"recorded: {_BACKUP}."
         )
+
+
+_LOOKS = {
+    "pages": _pages,
+    "marks of the file": _marks,
+    "references": _references,
+    "waveforms": _samples,
+    "trains": _trains,
+    "doses": _ledger,
+}
 
 
 def _unfinished(store: Store) -> Iterator[str]:

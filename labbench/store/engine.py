@@ -103,7 +103,7 @@ def _check_header(path: Path, header: bytes, create: bool) -> None:
                 f"The file {path} is empty: correct the path, or remove and create it."
             )
         _mark_as_ours(path)
-    elif not header.startswith(b"SQLite format 3\0"):
+    elif not header.startswith(b"SQLite format 3\0") or len(header) < 100:
         raise StoreError(
             f"The file {path} is not an SQLite database: correct the path, or restore "
             "it from a backup if its beginning was overwritten."
