@@ -14,7 +14,7 @@ from labbench import __version__
 from labbench.cli import analyse, exchange, find, measure, safety, simulator
 from labbench.cli.journal import journal_app
 from labbench.cli.keep import card_app, db_app
-from labbench.cli.terminal import say_error
+from labbench.cli.terminal import one_line_warnings, say_error
 from labbench.errors import LabbenchError
 
 app = typer.Typer(
@@ -50,11 +50,12 @@ app.add_typer(sim_app, name="sim")
 
 def main() -> None:
     """Run the command line; turn every labbench error into one line and exit code 1."""
-    try:
-        app(standalone_mode=True)
-    except LabbenchError as error:
-        say_error(str(error))
-        raise SystemExit(1) from None
+    with one_line_warnings():
+        try:
+            app(standalone_mode=True)
+        except LabbenchError as error:
+            say_error(str(error))
+            raise SystemExit(1) from None
 
 
 @app.callback(invoke_without_command=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from labbench.cli.options import AsJson, DatabaseArgument
 from labbench.cli.terminal import print_scaling, scaling_document
-from labbench.errors import NotFoundError, OutputError
+from labbench.errors import NotFoundError, OutputError, StoreError
 
 if TYPE_CHECKING:
     from labbench.model import ModelCard
@@ -88,17 +89,27 @@ def card_scaling(as_json: AsJson = False) -> None:
 
 
 @db_app.command("check")
-def db_check(db: DatabaseArgument) -> None:
-    """Check integrity, references and the checksum of every waveform."""
-    from labbench.store import Store, check
+def db_check(db: DatabaseArgument, as_json: AsJson = False) -> None:
+    """Check pages, references, trains, ledger, and every waveform; say what it is."""
+    from labbench.store import Findings, display_name, examine
 
-    with Store.open(db) as store:
-        problems, name = check(store), store.name
-    for problem in problems:
-        print(problem)
-    if problems:
+    try:
+        found = examine(db)
+    except StoreError as error:
+        if not as_json:
+            raise
+        found = Findings([str(error)])
+    if as_json:
+        print(json.dumps({"database": display_name(db), **asdict(found)}, indent=2))
+    else:
+        for name, value in found.facts.items():
+            print(f"{name}: {value}")
+        for line in [*(f"note: {note}" for note in found.notes), *found.problems]:
+            print(line)
+        if not found.problems:
+            print(f"{display_name(db)} is sound")
+    if found.problems:
         raise typer.Exit(1)
-    print(f"{name} is sound")
 
 
 @db_app.command("upgrade")

@@ -1,9 +1,10 @@
 """The store, the only room that knows SQL: a lab database of runs, results and model cards.
 
-`Store` is the door; `check` looks a database over, `upgrade` brings an old one up to date.
+`Store` is the door; `check` and `examine` look a database over, `upgrade` brings an old one up to
+date.
 """
 
-from labbench.store.check import check
+from labbench.store.check import Findings, check, examine
 from labbench.store.dose import Dose, worst_dose
 from labbench.store.engine import display_name
 from labbench.store.migrate import exists, upgrade
@@ -37,6 +38,7 @@ __all__ = [
     "Dose",
     "DoseRecord",
     "FeatureRecord",
+    "Findings",
     "FitRecord",
     "InstrumentRecord",
     "JournalRecord",
@@ -51,6 +53,7 @@ __all__ = [
     "WaveformRecord",
     "check",
     "display_name",
+    "examine",
     "exists",
     "run_table",
     "upgrade",

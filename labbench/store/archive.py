@@ -17,8 +17,8 @@ from sqlalchemy import Engine
 from labbench.errors import StoreError
 from labbench.store.engine import file_path, make_read_only_engine, prepare_file
 
-# SQLite leaves ``user_version`` to the programme; labbench marks an archive with it.
-_ARCHIVED = 1
+# SQLite leaves ``user_version`` to the programme: the revision of the schema, or this, "ARCH".
+ARCHIVED = 0x41524348
 _WAIT_S = 1.0
 
 
@@ -26,7 +26,7 @@ def is_archived(path: Path) -> bool:
     """Return whether a database file is marked as archived."""
     with path.open("rb") as file:
         header = file.read(100)
-    return int.from_bytes(header[60:64], "big") == _ARCHIVED
+    return int.from_bytes(header[60:64], "big") == ARCHIVED
 
 
 def why_read_only(path: Path) -> str | None:
@@ -116,7 +116,7 @@ def archive(path_or_url: str | Path) -> bool:
             f"The database {path} was not archived, because it is damaged ({len(problems)} "
             f"problems; the first: {problems[0]}): see `labbench db check {path}`."
         )
-    _set(path, "DELETE", _ARCHIVED)
+    _set(path, "DELETE", ARCHIVED)
     return True
 
 

@@ -127,10 +127,16 @@ def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
             "not know: read it with a newer one."
         )
     dtype = np.dtype(STORED_AS[stored.dtype])
-    if stored.codec == ZSTD:
-        plain = _ZSTD.decompressor.decompress(stored.data)
-    else:
-        plain = zlib.decompress(stored.data)
+    try:
+        if stored.codec == ZSTD:
+            plain = _ZSTD.decompressor.decompress(stored.data)
+        else:
+            plain = zlib.decompress(stored.data)
+    except (zstandard.ZstdError, zlib.error) as error:
+        raise StoreError(
+            f"{label} is damaged: it is not packed as {stored.codec} ({error}). Restore the file "
+            "from a backup or repeat the run."
+        ) from error
     if len(plain) != n * dtype.itemsize:
         raise StoreError(
             f"{label} is damaged: {n} samples of {stored.dtype} were announced and "

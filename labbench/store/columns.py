@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 
+from labbench.errors import StoreError
 from labbench.store.document import from_json, to_json
 
 
@@ -104,7 +105,12 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         """Return the moment, in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
+        try:
+            return None if value is None else datetime.fromisoformat(value)
+        except (TypeError, ValueError) as error:
+            raise StoreError(
+                f"A stored moment is damaged: found {value!r}. Restore the file from a backup."
+            ) from error
 
 
 class IsoDay(TypeDecorator[date]):

@@ -9,9 +9,12 @@ a server is in `labbench.store.postgres`.
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from json import JSONDecodeError
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -23,14 +26,18 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
-from labbench.errors import StoreError
+from labbench.errors import StoreError, StoreFullError, StoreWarning
 from labbench.store import postgres
 from labbench.store.document import from_json, to_json
+from labbench.store.place import is_full, say_full
 
 APPLICATION_ID = int.from_bytes(b"labb", "big")
 BUSY_S = 5
 _PAGE_BYTES = 16384
 _CHECKPOINT_PAGES = 4000  # 64 MB
+# Longer than this, a writer has computed or waited within its transaction, and the others may
+# soon give up.
+_LONG_S = BUSY_S / 2
 
 
 def file_path(path_or_url: str | Path) -> Path:
@@ -99,8 +106,11 @@ def _check_header(path: Path, header: bytes, create: bool) -> None:
                 f"The file {path} is empty: correct the path, or remove and create it."
             )
         _mark_as_ours(path)
-    elif not header.startswith(b"SQLite format 3\0"):
-        raise StoreError(f"The file {path} is not an SQLite database: correct the path.")
+    elif not header.startswith(b"SQLite format 3\0") or len(header) < 100:
+        raise StoreError(
+            f"The file {path} is not an SQLite database: correct the path, or restore "
+            "it from a backup if its beginning was overwritten."
+        )
     elif int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise StoreError(
             f"The file {path} is an SQLite database of another programme: correct the path."
@@ -149,6 +159,7 @@ def make_engine(path: Path, durable: bool) -> Engine:
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_PAGES * _PAGE_BYTES}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -230,7 +241,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Write everything in the block, or nothing if it raises."""
+    """Write everything in the block, or nothing if it raises; warn if it kept others waiting."""
     read_only = engine.get_execution_options().get("read_only")
     if read_only is not None:
         raise StoreError(
@@ -239,7 +250,35 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with plain_errors(engine), engine.connect() as connection:
         connection.execution_options(writes=True)
         with connection.begin():
+            began_s = monotonic()
             yield connection
+            lasted_s = monotonic() - began_s
+    if lasted_s > _LONG_S:
+        warnings.warn(
+            f"The database {engine.url.database} was kept from other writers for {lasted_s:.1f} s, "
+            f"and they give up after {BUSY_S} s: compute before writing.",
+            StoreWarning,
+            stacklevel=4,
+        )
+
+
+def checkpoint(engine: Engine) -> bool:
+    """Move what was committed from the log into the database; readers and writers go on.
+
+    Returns
+    -------
+    bool
+        Whether all was moved; what was not is as safe in the log, and comes next time.
+    """
+    if not is_file(engine):
+        return True  # the server's own affair
+    try:
+        with plain_errors(engine), closing(engine.raw_connection()) as connection:
+            asked = connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+            _, logged, moved = asked.fetchone()
+    except StoreFullError:
+        return False
+    return bool(logged == moved)
 
 
 @contextmanager
@@ -247,9 +286,14 @@ def plain_errors(engine: Engine) -> Iterator[None]:
     """Raise what the database and SQLAlchemy complain about as one clear StoreError."""
     try:
         yield
+    except JSONDecodeError as error:
+        raise StoreError(_damaged(name_of(engine), f"{error.doc[:20]!r} is no JSON")) from error
     except (SQLAlchemyError, sqlite3.Error, OverflowError, UnicodeError) as error:
         if isinstance(error, DBAPIError) and not is_file(engine):
             raise StoreError(postgres.explain(engine.url, error)) from error
+        path = engine.url.database
+        if path and is_full(error, path):
+            raise StoreFullError(say_full(path)) from error
         raise StoreError(_explain(name_of(engine), error)) from error
 
 
@@ -263,11 +307,13 @@ def _explain(path: str, error: Exception) -> str:
         return f"The database {path} refused a record ({cause}); nothing of it was stored."
     if "locked" in cause:
         return f"The database {path} was busy for {BUSY_S} s: try again when it is less used."
-    if "disk is full" in cause:
-        return (
-            f"No space is left for the database {path}; nothing of this record was stored, and all "
-            "before it is safe: free some space and go on."
-        )
     if "malformed" in cause or "not a database" in cause:
-        return f"The database {path} is damaged ({cause}): restore it from a backup."
+        return _damaged(path, cause)
     return f"The database {path} cannot be used: {cause}."
+
+
+def _damaged(path: str | None, cause: str) -> str:
+    return (
+        f"The database {path} is damaged ({cause}): restore it from a backup; "
+        "`labbench db check` lists what else is."
+    )

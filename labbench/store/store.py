@@ -12,9 +12,10 @@ from labbench.features import Feature
 from labbench.model.card import ModelCard
 from labbench.store import provenance, schema, write
 from labbench.store.archive import open_read_only, why_read_only
-from labbench.store.engine import file_path, open_engine, remove_file, writing
+from labbench.store.engine import checkpoint, file_path, is_file, open_engine, remove_file, writing
 from labbench.store.migrate import require_newest
 from labbench.store.notebook import Notebook
+from labbench.store.place import warn_if_remote
 from labbench.store.postgres import server_url
 
 
@@ -51,6 +52,11 @@ class Store(Notebook):
             If there is no usable database; nothing is left behind or changed then.
         NewerSchemaError
             If it was written by a newer labbench.
+
+        Warns
+        -----
+        StoreWarning
+            If it lies on a network file system.
         """
         engine, made = _open_engine(path_or_url, create, durable)
         try:
@@ -60,7 +66,22 @@ class Store(Notebook):
             if made is not None:
                 remove_file(made)
             raise
-        return cls(engine)
+        store = cls(engine)
+        if is_file(engine):
+            warn_if_remote(store.path)
+        return store
+
+    def checkpoint(self) -> bool:
+        """Tidy up between runs: move the log of commits into the database, waiting for nobody.
+
+        A commit that finds a long log does this by itself, when it may be in the way of a run.
+
+        Returns
+        -------
+        bool
+            Whether all was moved; the rest is safe in the log, and moved the next time.
+        """
+        return checkpoint(self.engine)
 
     def close(self) -> None:
         """Close the database; the last one to close it tidies up the files beside it."""

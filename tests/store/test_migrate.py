@@ -205,7 +205,8 @@ def test_what_an_older_database_recorded_enters_the_ledger(tmp_path, response):
         assert (dose.n_stimuli, dose.n_pulses, dose.n_not_recorded) == (3, 6, 0)
         assert (dose.n_unknown, dose.peak_v) == (3, 0.8)
         assert dose.at_voltage_s == pytest.approx(2 * 2 * (1e-3 + 1e-6))
-        assert check(store) == []
+        # Its trains are not whole, as made here; the ledger has them all.
+        assert not [problem for problem in check(store) if "ledger" in problem]
         assert len(store.pulses(1)) == 3
         assert store.abandoned_runs() == [], "nobody knows whose run it is"
         store.end_run(1, "interrupted")

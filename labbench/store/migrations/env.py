@@ -34,6 +34,13 @@ def _broken_references(connection: Connection) -> Sequence[Row[Any]]:
     return connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
 
 
+def _keep_revision(connection: Connection) -> None:
+    """Keep the revision where tools look that know SQLite and not Alembic."""
+    if is_file(connection.engine):
+        found = context.get_context().get_current_revision() or "0"
+        connection.exec_driver_sql(f"PRAGMA user_version={int(found)}")
+
+
 def _run(engine: Engine) -> None:
     """Run what is pending in one transaction, which ends with a check of all that was there."""
     copy = context.config.attributes.get("copy")
@@ -49,6 +56,7 @@ def _run(engine: Engine) -> None:
                 )
                 before = row_counts(connection)
                 context.run_migrations()
+                _keep_revision(connection)
                 broken = _broken_references(connection)
                 if broken:
                     raise StoreError(

@@ -11,7 +11,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -91,22 +91,21 @@ class Reader:
         self._open = ExitStack()
         self._tables: dict[str, Iterator[list[str]]] = {}
         self.manifest = read_json(path / MANIFEST)
-        # A cell may hold a whole imported file.
-        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
     def rows(self, table: str, n: int) -> list[Cells]:
         """Return the next rows of a table."""
         columns = self.manifest["tables"][table]
-        if table not in self._tables:
-            file = self._open.enter_context(_read(self._path / f"{table}.csv"))
-            self._tables[table] = csv.reader(file)
-            if next(self._tables[table], None) != list(columns):
-                raise ImportFileError(f"{table}.csv of {self._path} has other columns.")
         kinds = {name: column["kind"] for name, column in columns.items()}
-        found = [
-            {name: _cell(kinds[name], text) for name, text in zip(columns, row, strict=True)}
-            for row in islice(self._tables[table], n)
-        ]
+        with _long_cells():
+            if table not in self._tables:
+                file = self._open.enter_context(_read(self._path / f"{table}.csv"))
+                self._tables[table] = csv.reader(file)
+                if next(self._tables[table], None) != list(columns):
+                    raise ImportFileError(f"{table}.csv of {self._path} has other columns.")
+            found = [
+                {name: _cell(kinds[name], text) for name, text in zip(columns, row, strict=True)}
+                for row in islice(self._tables[table], n)
+            ]
         return require_rows(found, n, table)
 
     def samples(self, waveform: Cells) -> NDArray[Any]:
@@ -126,6 +125,16 @@ class Reader:
     def close(self) -> None:
         """Close what is open."""
         self._open.close()
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell hold a whole imported file; the limit is one for the whole process."""
+    before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _create(path: Path) -> Any:
