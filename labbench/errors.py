@@ -16,7 +16,8 @@
     │   └── ReadbackError      a read-back that differs from what was set
     ├── StoreError             a database that cannot be used
     │   ├── NotFoundError      nothing stored under that name
-    │   └── NewerSchemaError   a database written by a newer labbench
+    │   ├── NewerSchemaError   a database written by a newer labbench
+    │   └── StoreFullError     no space is left for a record
     ├── ImportFileError        a recording that cannot be read as a whole
     ├── FitError               data that a fit cannot start from
     └── OutputError            a place that results cannot be written to
@@ -24,6 +25,8 @@
 Outcomes of physics and numerics (did not fire, latched, compliance reached, not converged,
 not identifiable) are recorded values, never exceptions. A message says what was asked, what was
 found (with its unit), and what to do.
+
+`StoreWarning` is what a store can go on with, and somebody should know.
 """
 
 
@@ -85,6 +88,14 @@ class NotFoundError(StoreError):
 
 class NewerSchemaError(StoreError):
     """A database written by a newer labbench."""
+
+
+class StoreFullError(StoreError):
+    """No space is left for a record; nothing of it was stored, and all before it is safe."""
+
+
+class StoreWarning(UserWarning):
+    """A database that works, in a way that may hurt later."""
 
 
 class ImportFileError(LabbenchError):

@@ -9,8 +9,11 @@ Names and versions are a file format: the store keeps them, never an import path
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from pymeasure.experiment import FloatParameter, IntegerParameter, Procedure
@@ -67,11 +70,19 @@ class NeuronProcedure(Procedure):
     """A procedure that plays pulse trains to one neuron.
 
     Subclasses set `name`, `version` and `properties`, declare settings and write `stimuli`.
+
+    Attributes
+    ----------
+    source_sha256 : str or None
+        Hash of the one file that defines the procedure, read when the class was made, so that an
+        edit since then does not count. It does not cover what the file imports, such as this one:
+        the commit of the session does. None of a class that has no file.
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
     properties: ClassVar[tuple[str, ...]]
+    source_sha256: ClassVar[str | None] = None
     # The roles of a bench that it plays through.
     needs: ClassVar[tuple[str, ...]] = ("pulse_source", "digitizer", "supply")
 
@@ -92,6 +103,16 @@ class NeuronProcedure(Procedure):
     # Set by whoever runs the procedure, before `startup`.
     player: Player
     record: Callable[[int, Response], None]
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        try:
+            cls.source_sha256 = (
+                None if file is None else sha256(Path(file).read_bytes()).hexdigest()
+            )
+        except OSError:
+            cls.source_sha256 = None
 
     def stimuli(self) -> Protocolled:
         """Yield stimuli, and be sent the response to each."""

@@ -52,8 +52,8 @@ class IntrinsicPlasticity(NeuronProcedure):
     gap_min_s = FloatParameter("Smallest gap", units="s", default=3e-3, minimum=2e-6, maximum=100)
     gap_max_s = FloatParameter("Largest gap", units="s", default=0.06, minimum=2e-6, maximum=100)
     gaps = IntegerParameter("Number of gaps", default=6, minimum=3, maximum=100)
-    repeats = IntegerParameter("Repeats at each gap", default=10, minimum=1, maximum=10_000)
-    rested = IntegerParameter("Tests from rest", default=30, minimum=1, maximum=10_000)
+    repeats = IntegerParameter("Repeats at each gap", default=8, minimum=1, maximum=10_000)
+    rested = IntegerParameter("Tests from rest", default=24, minimum=1, maximum=10_000)
     record_s = FloatParameter(
         "Record after the test", units="s", default=2e-4, minimum=0, maximum=10
     )

@@ -78,7 +78,7 @@ class LeakyIntegration(NeuronProcedure):
         "Number of gaps between pump and probe", default=7, minimum=4, maximum=100
     )
     probe_repeats = IntegerParameter(
-        "Repeats at each gap between pump and probe", default=12, minimum=1, maximum=10_000
+        "Repeats at each gap between pump and probe", default=10, minimum=1, maximum=10_000
     )
     record_s = FloatParameter(
         "Record after the pulses", units="s", default=2e-4, minimum=0, maximum=10

@@ -43,7 +43,7 @@ class Stochasticity(NeuronProcedure):
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    repeats = IntegerParameter("Identical steps", default=300, minimum=1, maximum=100_000)
+    repeats = IntegerParameter("Identical steps", default=200, minimum=1, maximum=100_000)
     record_s = FloatParameter("Record after a step", units="s", default=1e-4, minimum=0, maximum=10)
     train_width_s = FloatParameter(
         "Width of a long step", units="s", default=4e-2, minimum=1e-5, maximum=10

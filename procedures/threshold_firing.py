@@ -41,7 +41,7 @@ class ThresholdFiring(NeuronProcedure):
     stop_v = FloatParameter(
         "Last search amplitude", units="V", default=1.6, minimum=0.01, maximum=10
     )
-    repeats = IntegerParameter("Repeats at each level", default=30, minimum=1, maximum=10_000)
+    repeats = IntegerParameter("Repeats at each level", default=24, minimum=1, maximum=10_000)
     record_s = FloatParameter(
         "Record after the pulse", units="s", default=1e-3, minimum=0, maximum=10
     )

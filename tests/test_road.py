@@ -6,9 +6,13 @@ import sys
 
 import pytest
 
-from labbench.features import PROPERTIES
 from labbench.store import Store, check
+from procedures import find_procedure
 
+PUBLISHED = (
+    "leaky_integration", "threshold_firing", "cascaded_propagation", "intrinsic_plasticity",
+    "refractory_period", "stochasticity", "energy_per_spike",
+)  # fmt: skip
 PROPERTY_KEYS = {
     "property", "feature", "unit", "measured", "simulated", "difference_sigma", "p_value",
     "verdict", "outcome",
@@ -42,10 +46,7 @@ def test_the_scorecard_has_the_published_shape(scorecard):
     for row in scorecard["properties"]:
         assert set(row) == PROPERTY_KEYS
         assert set(row["measured"]) == {"value", "stderr", "n"}
-        assert row["property"] in PROPERTIES
-    assert {"threshold_firing", "refractory_period"} <= {
-        row["property"] for row in scorecard["properties"]
-    }
+    assert {row["property"] for row in scorecard["properties"]} == set(PUBLISHED)
 
 
 def test_fitted_values_lie_within_their_errors_of_the_hidden_truth(scorecard):
@@ -58,7 +59,8 @@ def test_fitted_values_lie_within_their_errors_of_the_hidden_truth(scorecard):
 
 def test_the_right_model_agrees_with_its_own_device(scorecard):
     verdicts = [row["verdict"] for row in scorecard["properties"]]
-    assert verdicts.count("disagrees") <= 1
+    # The bursts lean on parameters that these runs leave at their prior: a few rows may differ.
+    assert verdicts.count("disagrees") <= 0.03 * len(verdicts)
     assert verdicts.count("agrees") > 0.7 * len(verdicts)
 
 
@@ -66,11 +68,14 @@ def test_everything_is_in_the_store_and_sound(demo):
     with Store.open(demo[0] / "lab.db") as store:
         assert check(store) == []
         runs = store.runs(device="demo-neuron-3")
-        assert [(run.procedure, run.state) for run in runs] == [
-            ("threshold_firing", "finished"),
-            ("refractory_period", "finished"),
-        ]
-        assert store.latest_fit("demo-neuron-3").run_ids == tuple(run.id for run in runs)
+        drawn = {name for run in runs for name in find_procedure(run.procedure).properties}
+        assert drawn == set(PUBLISHED)
+        assert {run.state for run in runs} == {"finished"}
+        fitted = store.latest_fit("demo-neuron-3").run_ids
+        assert {run.procedure for run in runs if run.id in fitted} == {
+            "threshold_firing",
+            "refractory_period",
+        }
         assert store.latest_comparison("demo-neuron-3")
         assert store.features(device="demo-neuron-3")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, SourceMeter
+from labbench.bench.calibration import overdue
 from labbench.bench.compliance import RAMP_STEP_S, ramp_down_levels
 from labbench.bench.description import BenchDescription, InstrumentEntry
 from labbench.bench.guard import check_limits
@@ -343,7 +345,10 @@ class Bench:
             self.clock.sleep(RAMP_STEP_S)
 
     def check(self) -> list[str]:
-        """Return a line for each role: who answers there, and the limits; changes nothing."""
+        """Return a line for each role: who answers there, the limits, and what is overdue.
+
+        Changes nothing.
+        """
         limits = self.description.limits
         lines = [
             f"{role}: {instrument.identity} at {entry.address} ({entry.driver})"
@@ -357,7 +362,7 @@ class Bench:
             f"limits: {limits.voltage_v:g} V for {limits.pulse_width_s:g} s at most{reach}, "
             f"supply {limits.supply_v:g} V, {limits.supply_compliance_a:g} A"
         )
-        return lines
+        return lines + [f"warning: {line}" for line in overdue(self.description, date.today())]
 
 
 def _scaled(channel: Channel, factor: float, quantity: str, unit: str) -> Channel:

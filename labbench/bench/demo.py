@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labbench.bench.bench import Bench
 from labbench.bench.opening import open_bench
-from labbench.bench.run import begin_session, run_procedure
+from labbench.bench.run import bench_session, run_procedure
 from labbench.compare import Scorecard
 from labbench.errors import OutputError
 from labbench.model import ModelCard
@@ -116,18 +116,18 @@ def _measure(
     on_progress: Callable[[str, float], None],
 ) -> list[int]:
     """Run procedures as they are by default, and return the ids of their runs."""
-    session_id = begin_session(bench, store)
-    return [
-        run_procedure(
-            bench,
-            store,
-            session_id,
-            device_id,
-            configure(find_procedure(name), {}),
-            on_progress=partial(on_progress, name),
-        ).run_id
-        for name in procedures
-    ]
+    with bench_session(bench, store) as session_id:
+        return [
+            run_procedure(
+                bench,
+                store,
+                session_id,
+                device_id,
+                configure(find_procedure(name), {}),
+                on_progress=partial(on_progress, name),
+            ).run_id
+            for name in procedures
+        ]
 
 
 def _new_device(store: Store, seed: int) -> str:

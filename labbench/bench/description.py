@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from labbench.errors import BenchError
 from labbench.model.output import Loading
 
+
+def _day(value: object) -> object:
+    """Refuse what is no day."""
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    if type(value) is not date:
+        raise ValueError("a date is written as 2026-01-31")
+    return value
+
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Channel = Annotated[int, Field(ge=1, le=4)]
 Route = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+# Written as a date of TOML, or in quotation marks; not as a number of seconds.
+Day = Annotated[date, BeforeValidator(_day)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -22,11 +35,22 @@ class _Section(BaseModel):
 
 
 class InstrumentEntry(_Section):
-    """One instrument: its driver, VISA address and channel."""
+    """One instrument.
+
+    Attributes
+    ----------
+    driver, address : str
+        The name of its driver, and its VISA address.
+    channel : int
+    calibrated, calibration_due : date, optional
+        When it was calibrated last, and until when that holds, as its certificate says.
+    """
 
     driver: str
     address: str
     channel: Channel = 1
+    calibrated: Day | None = None
+    calibration_due: Day | None = None
 
 
 class Instruments(_Section):
@@ -256,6 +280,13 @@ def _check_limits(bench: BenchDescription) -> None:
         )
     if not bench.instruments.entries:
         raise BenchError(f"Bench {bench.name!r} has no instruments: fill a role at least.")
+    for role, entry in bench.instruments.entries.items():
+        done, due = entry.calibrated, entry.calibration_due
+        if done is not None and due is not None and due < done:
+            raise BenchError(
+                f"Bench {bench.name!r}: instruments.{role} was calibrated on {done} and due for it "
+                f"before, on {due}: correct one of them."
+            )
     routes = wiring.routes
     if routes and bench.instruments.switch is None:
         raise BenchError(

@@ -9,46 +9,28 @@ checks each stimulus again before it is applied, see `GuardedPlayer`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import count
-from math import ceil
 from typing import Any
 
 import numpy as np
 
 from labbench.bench.description import BenchDescription
-from labbench.bench.routes import is_reached, routes_of
+from labbench.bench.stand_in import Answer, Memory, StandIn
 from labbench.bench.tally import (
     Comparison,
     Tally,
     compare_with_bench,
     compare_with_device,
-    dose_at,
     largest,
-    tally_of,
 )
-from labbench.connection import OPEN, Connection
 from labbench.errors import LimitError
-from labbench.features import Response
-from labbench.stimulus import Pulse, PulseTrain, Stimulus, Sweep
 from labbench.store import DoseRecord
-from labbench.trace import Channel, Trace
 from procedures.base import NeuronProcedure
 
-Answer = Callable[[Pulse], bool]
-
-# A protocol that goes on for longer has no end.
-MOST_STIMULI = 200_000
 # How many of the amplitudes that it went up to are tried as the device's threshold.
 THRESHOLDS = 2
-_RESTING_V = 0.5
-# Of the peak of a waveform that is not made of pulses: where a device that fires does.
-_FIRES_ABOVE = 0.6
-_CLOSED_OHM, _OPEN_OHM = 1e6, 1e13
-# Samples in the shortest pulse or gap, and in a whole record.
-_FINE, _FEWEST, _MOST = 8, 64, 20_000
-_MADE_UP = 400
 
 
 @dataclass(frozen=True)
@@ -101,67 +83,6 @@ class Forecast:
         }
 
 
-class StandIn:
-    """A player without instruments or device: it answers as it was told to, and adds up.
-
-    Parameters
-    ----------
-    bench : BenchDescription
-    answer : callable
-        Says of each pulse whether it fires.
-    known : dict
-        Trains and their tallies, shared by those that play the same protocol: it repeats them.
-
-    Attributes
-    ----------
-    tally : Tally
-    peaks_v : set of float
-        The amplitudes that were asked for.
-    """
-
-    def __init__(
-        self, bench: BenchDescription, answer: Answer, known: dict[PulseTrain, Tally]
-    ) -> None:
-        self._bench, self._answer, self._known = bench, answer, known
-        self._routes = routes_of(bench)
-        self.tally = Tally()
-        self.peaks_v: set[float] = set()
-
-    @property
-    def control_resistances_ohm(self) -> tuple[float, ...]:
-        """What the bench can switch between gate and ground."""
-        return self._routes.control_resistances_ohm
-
-    def reaches(self, connection: Connection) -> bool:
-        """Whether the bench can connect a device like this."""
-        return is_reached(self._bench, self._routes, connection)
-
-    def play(self, stimulus: Stimulus, connection: Connection = OPEN) -> Response:
-        """Add a stimulus, and answer it."""
-        if self.tally.n_stimuli >= MOST_STIMULI:
-            raise LimitError(
-                f"This protocol does not end within {MOST_STIMULI} stimuli: lower its repeats."
-            )
-        self.tally += self._one(stimulus)
-        self.peaks_v.add(stimulus.peak)
-        if connection.gate != "grounded" and isinstance(stimulus, PulseTrain):
-            return Response(stimulus, made_up_trace(stimulus, self._answer), connection)
-        width_s = stimulus.duration_s
-        fires = self._answer(Pulse(0.0, width_s, stimulus.peak, 0.0, 0.0))
-        return Response(stimulus, made_up_currents(stimulus, fires), connection)
-
-    def safe(self) -> None:
-        """Have nothing to switch off."""
-
-    def _one(self, stimulus: Stimulus) -> Tally:
-        if isinstance(stimulus, PulseTrain) and stimulus in self._known:
-            return self._known[stimulus]
-        tally = tally_of(stimulus, dose_at(self._bench, stimulus), self._bench)
-        if isinstance(stimulus, PulseTrain):
-            self._known[stimulus] = tally
-        return tally
-
-
 def foresee(
     procedure: NeuronProcedure,
     bench: BenchDescription,
@@ -186,10 +107,10 @@ def foresee(
     """
     tallies: list[Tally] = []
     notes: list[str] = []
-    known: dict[PulseTrain, Tally] = {}
+    memory = Memory()
 
     def play(words: str, answer: Answer) -> StandIn:
-        player = StandIn(bench, answer, known)
+        player = StandIn(bench, answer, memory)
         fault = _play(procedure, player)
         if fault:
             notes.append(f"if {words}: {fault}")
@@ -210,62 +131,6 @@ def foresee(
     worst = largest(tallies)
     compared = compare_with_bench(worst, bench) + compare_with_device(worst, spent, budget or {})
     return Forecast(worst, tuple(compared), len(tallies) - len(notes), tuple(notes))
-
-
-def made_up_trace(stimulus: Stimulus, answer: Answer) -> Trace:
-    """Return a record of a neuron at rest that spikes in those pulses that `answer` says."""
-    pulses = stimulus.pulses if isinstance(stimulus, PulseTrain) else ()
-    starts, ends = [p.start_s for p in pulses], [p.end_s for p in pulses]
-    gaps_s = [later - end for end, later in zip(ends, starts[1:], strict=False) if later > end]
-    shortest_s = min([p.width_s for p in pulses] + gaps_s, default=stimulus.duration_s / _FEWEST)
-    size = min(max(ceil(_FINE * stimulus.duration_s / shortest_s), _FEWEST), _MOST)
-    interval_s = stimulus.duration_s / size
-    before = _FEWEST // 4
-    time_s = np.arange(-before, size + 1) * interval_s
-    output_v = np.full(time_s.size, _RESTING_V)
-    for pulse in pulses:
-        if answer(pulse):
-            first = ceil((pulse.edge_s + 0.1 * pulse.width_s) / interval_s) + before
-            last = int((pulse.edge_s + 0.6 * pulse.width_s) / interval_s) + before
-            output_v[first : max(last, first) + 1] = 0.0
-    channels = {
-        "input": Channel(stimulus.sample(time_s), "voltage", stimulus.unit),
-        "output": Channel(output_v, "voltage", "V"),
-        "gate": Channel(_RESTING_V - output_v, "voltage", "V"),
-    }
-    return Trace(channels, start_s=float(time_s[0]), interval_s=interval_s)
-
-
-def made_up_currents(stimulus: Stimulus, fires: bool) -> Trace:
-    """Return a record of currents: of a closed device, or of one that never closes.
-
-    The output of a device that fires falls while the input is above `_FIRES_ABOVE` of its peak.
-    """
-    resistance_ohm = _CLOSED_OHM if fires else _OPEN_OHM
-    if isinstance(stimulus, Sweep):
-        time_s, level = np.arange(1, stimulus.voltage_v.size + 1) * 1.0, stimulus.voltage_v
-        if stimulus.dwell_s is not None:
-            time_s = time_s * stimulus.dwell_s
-        limit_a = stimulus.compliance_a
-        swept = {stimulus.terminal: level}
-        swept |= {name: np.full(level.size, held_v) for name, held_v in stimulus.bias.items()}
-    else:
-        corner_s = stimulus.breakpoints()[0]
-        time_s = np.unique(np.r_[np.linspace(0.0, stimulus.duration_s, _MADE_UP), corner_s])
-        limit_a, swept = None, {"input": stimulus.sample(time_s)}
-    channels: dict[str, Channel] = {}
-    for name, volts in swept.items():
-        amperes = volts / resistance_ohm
-        if limit_a is not None:
-            amperes = np.clip(amperes, -limit_a, limit_a)
-        of = "memristor" if name == "input" else f"{name}_current"
-        channels[name] = Channel(volts, "voltage", "V")
-        channels[of] = Channel(amperes, "current", "A", rail_high=limit_a)
-    if not isinstance(stimulus, Sweep):
-        level = np.abs(swept["input"])
-        is_low = fires & (level > _FIRES_ABOVE * level.max())
-        channels["output"] = Channel(np.where(is_low, 0.0, _RESTING_V), "voltage", "V")
-    return Trace(channels, uneven_time_s=np.asarray(time_s, dtype=np.float64))
 
 
 def _fires_from(threshold_v: float) -> Answer:

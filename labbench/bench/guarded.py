@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from instruments.roles import ComplianceCheck
 from labbench.bench.bench import Bench
 from labbench.bench.compliance import CompliancePolicy, judge, policy_named
+from labbench.bench.patience import Patience
 from labbench.bench.tally import Tally, compare_with_bench, compare_with_device, dose_at, tally_of
 from labbench.connection import OPEN, Connection
 from labbench.errors import BudgetError
@@ -24,6 +25,8 @@ class GuardedPlayer:
     Attributes
     ----------
     bench, store : Bench, Store
+    patience : Patience
+        Waits while there is no space for the ledger.
     run_id : int
         Running.
     procedure : NeuronProcedure
@@ -42,6 +45,7 @@ class GuardedPlayer:
 
     bench: Bench
     store: Store
+    patience: Patience
     run_id: int
     procedure: NeuronProcedure
     policy: CompliancePolicy | None
@@ -77,8 +81,12 @@ class GuardedPlayer:
         self._require(tally)
         policy = self.policy or policy_named(self.procedure.compliance_policy)
         ordinal = self.tally.n_stimuli
-        self.store.apply_dose(self.run_id, ordinal, dose, policy)
+        self.patience.keep(
+            f"stimulus {ordinal}, which was not applied yet,",
+            lambda: self.store.apply_dose(self.run_id, ordinal, dose, policy),
+        )
         self.tally = tally
+        self.patience.resume()
         response = self.bench.play(stimulus, connection)
         acting = self._acting(stimulus)
         self.in_compliance = acting.in_compliance if acting else None

@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from labbench.bench.bench import Bench
+from labbench.bench.calibration import overdue
 from labbench.bench.compliance import policy_named
 from labbench.bench.dry_run import foresee
 from labbench.bench.guarded import GuardedPlayer
+from labbench.bench.patience import Patience
 from labbench.bench.recovery import recover
-from labbench.errors import BudgetError, InstrumentError, StoreError
+from labbench.errors import BudgetError, InstrumentError, StoreError, StoreFullError
 from labbench.features import Response, read_pulses
 from labbench.features.pulses import has_pulses
 from labbench.report.device import draw_features, save_features
@@ -61,9 +66,31 @@ def begin_session(bench: Bench, store: Store) -> int:
     session_id = store.begin_session(config, simulated=bench.description.is_simulated)
     for role, (entry, instrument) in bench.roles().items():
         store.add_instrument_state(
-            session_id, role, entry.address, entry.driver, instrument.identity, {}
+            session_id,
+            role,
+            entry.address,
+            entry.driver,
+            instrument.identity,
+            {},
+            calibrated_at=entry.calibrated,
+            calibration_due=entry.calibration_due,
         )
     return session_id
+
+
+@contextmanager
+def bench_session(bench: Bench, store: Store) -> Iterator[int]:
+    """Begin a session, yield its id, and note its end on every way out."""
+    session_id = begin_session(bench, store)
+    try:
+        yield session_id
+    except BaseException as error:
+        try:
+            store.end_session(session_id)
+        except StoreError as fault:
+            error.add_note(f"Moreover, the end of the session could not be stored: {fault}")
+        raise
+    store.end_session(session_id)
 
 
 def run_procedure(
@@ -78,6 +105,7 @@ def run_procedure(
     compliance_policy: str | None = None,
     on_notice: Callable[[str], None] = _LOG.warning,
     given_up: Sequence[int] = (),
+    wait: Callable[[float], None] = time.sleep,
 ) -> RunReport:
     """Run a procedure on a bench and record it.
 
@@ -89,7 +117,7 @@ def run_procedure(
     Ctrl-C, SIGTERM, a closed terminal and `should_stop` end the run as "aborted", and so do a
     limit that acts (see `CompliancePolicy`) and a stimulus that would exceed the device's budget;
     an error ends it as "failed". Whatever happens, the outputs go to zero and off first, and what
-    was recorded stays.
+    was recorded stays. A full disk pauses the run with the outputs off, see `Patience`.
 
     Parameters
     ----------
@@ -107,6 +135,8 @@ def run_procedure(
         Told in a sentence what an operator should know; logged by default.
     given_up : sequence of int, optional
         See `recover`.
+    wait : callable, optional
+        Called with seconds while the disk is full.
 
     Raises
     ------
@@ -115,23 +145,34 @@ def run_procedure(
     """
     policy = None if compliance_policy is None else policy_named(compliance_policy)
     recover(bench, store, on_notice, given_up)
-    run_id = store.begin_run(
-        session_id,
-        device_id,
-        procedure.name,
-        procedure.version,
-        dict(procedure.parameter_values()),
-        seed=None,
+    for line in overdue(bench.description, date.today()):
+        on_notice(line)
+    patience = Patience(bench, on_notice, should_stop, wait)
+    values = dict(procedure.parameter_values())
+    run_id = patience.keep(
+        "the beginning of the run",
+        lambda: store.begin_run(
+            session_id,
+            device_id,
+            procedure.name,
+            procedure.version,
+            values,
+            seed=None,
+            procedure_sha256=procedure.source_sha256,
+        ),
     )
     device = next(each.name for each in store.devices() if each.id == device_id)
     player = GuardedPlayer(
-        bench, store, run_id, procedure, policy, store.dose(device), store.budget(device)
+        bench, store, patience, run_id, procedure, policy, store.dose(device), store.budget(device)
     )
     recorded: list[Response] = []
 
     def record(ordinal: int, response: Response) -> None:
-        rows = _pulse_rows(response)
-        store.save_response(run_id, ordinal, response, rows, in_compliance=player.in_compliance)
+        rows, seen = _pulse_rows(response), player.in_compliance
+        patience.keep(
+            f"response {ordinal}",
+            lambda: store.save_response(run_id, ordinal, response, rows, in_compliance=seen),
+        )
         recorded.append(response)
 
     def emit(topic: str, value: Any) -> None:
@@ -140,45 +181,59 @@ def run_procedure(
 
     procedure.player, procedure.record, procedure.emit = player, record, emit
     with _signals_as_interrupts() as signalled:
-        procedure.should_stop = lambda: signalled.is_set() or bool(player.stopped) or should_stop()
+        patience.should_stop = lambda: signalled.is_set() or should_stop()
+        procedure.should_stop = lambda: bool(player.stopped) or patience.should_stop()
         try:
             foresee(procedure, bench.description, player.spent, player.budget).require()
-            _energise(bench, store, run_id, procedure, player)
+            _energise(bench, store, run_id, procedure, player, patience)
             if signalled.is_set():
                 raise KeyboardInterrupt
         except BaseException as error:
             _end_by(error, store, run_id)
             raise
         state = "aborted" if player.stopped or should_stop() else "finished"
-        store.end_run(run_id, state, player.stopped or None)
+        note = player.stopped or None
+        patience.keep("the end of the run", lambda: store.end_run(run_id, state, note))
     if player.stopped:
         on_notice(f"Run {run_id} was stopped: {player.stopped}.")
     on_progress(100.0)
-    save_features(store, run_id, draw_features(procedure.name, recorded))
+    features = draw_features(procedure.name, recorded)
+    patience.keep("the features of the run", lambda: save_features(store, run_id, features))
+    store.checkpoint()
     return RunReport(run_id, state, len(recorded), player.stopped)
 
 
 def _energise(
-    bench: Bench, store: Store, run_id: int, procedure: NeuronProcedure, player: GuardedPlayer
+    bench: Bench,
+    store: Store,
+    run_id: int,
+    procedure: NeuronProcedure,
+    player: GuardedPlayer,
+    patience: Patience,
 ) -> None:
     """Play a procedure from the first output that goes on to the last that is off."""
 
     def keep_compliance() -> None:
-        if bench.compliance is not None:
-            store.add_compliance_check(run_id, "supply", **asdict(bench.compliance))
-        for role, check in bench.sweep_checks.items():
-            store.add_compliance_check(run_id, role, **asdict(check))
+        checks = [("supply", bench.compliance), *bench.sweep_checks.items()]
+        for role, check in checks:
+            if check is not None:
+                add = partial(store.add_compliance_check, run_id, role, **asdict(check))
+                patience.keep(f"the compliance of the {role}", add)
 
-    failure: BaseException | None = None
-    try:
+    def start() -> None:
         try:
             bench.start(procedure.needs)
         finally:
             keep_compliance()
+
+    failure: BaseException | None = None
+    try:
+        patience.start = start
+        start()
         procedure.startup()
         try:
             procedure.execute()
-        except BudgetError as error:
+        except (BudgetError, StoreFullError) as error:
             player.stopped = str(error)
         if not player.stopped:
             bench.observe()
@@ -187,6 +242,7 @@ def _energise(
         failure = error
         raise
     finally:
+        patience.start = None
         procedure.shutdown()
         if procedure.shutdown_faults:
             first = "" if failure is None else f"{_said(failure)} "
@@ -220,7 +276,8 @@ def _end_by(error: BaseException, store: Store, run_id: int) -> None:
     is_operator = isinstance(error, KeyboardInterrupt)
     try:
         if is_operator:
-            store.end_run(run_id, "aborted", "stopped by the operator")
+            notes = getattr(error, "__notes__", ())
+            store.end_run(run_id, "aborted", ": ".join(["stopped by the operator", *notes]))
         else:
             store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
     except StoreError as fault:

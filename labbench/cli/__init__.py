@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from labbench import __version__
-from labbench.cli import analyse, bring_in, measure, safety, simulator
+from labbench.cli import analyse, bring_in, exchange, find, measure, safety, simulator
+from labbench.cli.journal import journal_app
 from labbench.cli.keep import card_app, db_app
-from labbench.cli.terminal import say_error
+from labbench.cli.terminal import one_line_warnings, say_error
 from labbench.errors import LabbenchError
 
 app = typer.Typer(
@@ -26,12 +27,15 @@ bench_app = typer.Typer(help="The instruments of a bench file.", no_args_is_help
 bench_app.command("check")(measure.bench_check)
 sim_app = typer.Typer(help="The simulated instruments.", no_args_is_help=True)
 sim_app.command("serve")(simulator.serve)
+db_app.command("export")(exchange.db_export)
+db_app.command("import")(exchange.db_import)
 
 app.command()(measure.demo)
 app.command()(measure.procedures)
 app.command()(measure.instruments)
 app.command()(measure.run)
 app.command()(measure.characterize)
+app.command()(find.runs)
 app.command()(safety.dose)
 app.command("import")(bring_in.import_recordings)
 app.command()(analyse.simulate)
@@ -40,16 +44,18 @@ app.command()(analyse.compare)
 app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(db_app, name="db")
+app.add_typer(journal_app, name="journal")
 app.add_typer(sim_app, name="sim")
 
 
 def main() -> None:
     """Run the command line; turn every labbench error into one line and exit code 1."""
-    try:
-        app(standalone_mode=True)
-    except LabbenchError as error:
-        say_error(str(error))
-        raise SystemExit(1) from None
+    with one_line_warnings():
+        try:
+            app(standalone_mode=True)
+        except LabbenchError as error:
+            say_error(str(error))
+            raise SystemExit(1) from None
 
 
 @app.callback(invoke_without_command=True)

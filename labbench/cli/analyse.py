@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from labbench.cli.keep import find_card
-from labbench.cli.options import AsJson, Database, Device, Seed
-from labbench.cli.terminal import print_features, print_scorecard
+from labbench.cli.options import AsJson, Database, Device, Seed, WithExcluded
+from labbench.cli.terminal import print_scorecard
 
 
 def simulate(
@@ -42,13 +42,16 @@ def simulate(
             print(made.remedy)
 
 
-def fit(db: Database, device: Device, as_json: AsJson = False) -> None:
+def fit(
+    db: Database, device: Device, with_excluded: WithExcluded = False, as_json: AsJson = False
+) -> None:
     """Fit the model to what is recorded of a device."""
     from labbench.report.device import fit_device, load_device
     from labbench.store import Store
 
     with Store.open(db) as store:
-        result = fit_device(store, load_device(store, device))
+        data = load_device(store, device, with_excluded=with_excluded)
+        result = fit_device(store, data)
     if as_json:
         print(json.dumps(result.to_dict(), indent=2, default=float))
         return
@@ -68,6 +71,7 @@ def compare(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="HTML report.")] = None,
     seed: Seed = 0,
+    with_excluded: WithExcluded = False,
     as_json: AsJson = False,
 ) -> None:
     """Lay measured and simulated behaviour of a device side by side."""
@@ -77,11 +81,12 @@ def compare(
     with Store.open(db) as store:
         if card is None:
             record, result = latest_fit(store, device)
-            data = load_device(store, device, record.run_ids)
+            data = load_device(store, device, record.run_ids, with_excluded)
         else:
             from labbench.fit import FitResult
 
-            data, result = load_device(store, device), FitResult.of_card(find_card(store, card))
+            data = load_device(store, device, with_excluded=with_excluded)
+            result = FitResult.of_card(find_card(store, card))
         scorecard = report_device(store, data, result, out, seed=seed)
     if as_json:
         print(json.dumps(scorecard.to_dict(), indent=2))

@@ -95,7 +95,7 @@ def _import(files: Sequence[Path], db: Path, device: str, kind: str, given: dict
         for file, recording in zip(files, recordings, strict=True):
             if recording.sha256 in seen:
                 raise ImportFileError(
-                    f"{str(file)!r} is there already, for {device!r} in {str(db)!r} or twice in "
+                    f"{str(file)!r} is there already, for {device!r} in {store.name!r} or twice in "
                     "this call: nothing was imported."
                 )
             seen.append(recording.sha256)
@@ -117,6 +117,7 @@ def _import(files: Sequence[Path], db: Path, device: str, kind: str, given: dict
                 save_features(store, run_id, features)
             except BaseException as error:
                 store.end_run(run_id, "failed", f"{type(error).__name__}: {error}")
+                store.end_session(session_id)
                 raise
             store.end_run(run_id, "finished")
             print(
@@ -126,6 +127,7 @@ def _import(files: Sequence[Path], db: Path, device: str, kind: str, given: dict
             for note in recording.notes:
                 print(f"  note: {note}")
             print_features(store.features(run_id=run_id))
+        store.end_session(session_id)
 
 
 def _draw(file: Path, recording: Recording) -> dict[str, list[Feature]]:

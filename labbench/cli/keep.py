@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labbench.cli.options import AsJson
+from labbench.cli.options import AsJson, DatabaseArgument
 from labbench.cli.terminal import print_scaling, scaling_document
-from labbench.errors import NotFoundError, OutputError
+from labbench.errors import NotFoundError, OutputError, StoreError
 
 if TYPE_CHECKING:
     from labbench.model import ModelCard
@@ -20,7 +21,7 @@ card_app = typer.Typer(help="Model cards.", no_args_is_help=True)
 db_app = typer.Typer(help="Lab databases.", no_args_is_help=True)
 
 
-CardDatabase = Annotated[Path | None, typer.Option("--db", help="Database whose cards count too.")]
+CardDatabase = Annotated[str | None, typer.Option("--db", help="Database whose cards count too.")]
 CardName = Annotated[str, typer.Argument(help="Card file, or the name of a card.")]
 
 
@@ -88,29 +89,61 @@ def card_scaling(as_json: AsJson = False) -> None:
 
 
 @db_app.command("check")
-def db_check(db: Annotated[Path, typer.Argument(help="Lab database.")]) -> None:
-    """Check integrity, references and the checksum of every waveform."""
-    from labbench.store import Store, check
+def db_check(db: DatabaseArgument, as_json: AsJson = False) -> None:
+    """Check pages, references, trains, ledger, and every waveform; say what it is."""
+    from labbench.store import Findings, display_name, examine
 
-    with Store.open(db) as store:
-        problems = check(store)
-    for problem in problems:
-        print(problem)
-    if problems:
+    try:
+        found = examine(db)
+    except StoreError as error:
+        if not as_json:
+            raise
+        found = Findings([str(error)])
+    if as_json:
+        print(json.dumps({"database": display_name(db), **asdict(found)}, indent=2))
+    else:
+        for name, value in found.facts.items():
+            print(f"{name}: {value}")
+        for line in [*(f"note: {note}" for note in found.notes), *found.problems]:
+            print(line)
+        if not found.problems:
+            print(f"{display_name(db)} is sound")
+    if found.problems:
         raise typer.Exit(1)
-    print(f"{db} is sound")
 
 
 @db_app.command("upgrade")
-def db_upgrade(db: Annotated[Path, typer.Argument(help="Lab database.")]) -> None:
-    """Bring a database to the newest schema, after a backup beside it."""
-    from labbench.store import upgrade
+def db_upgrade(
+    db: DatabaseArgument,
+    backed_up: Annotated[
+        bool, typer.Option("--backed-up", help="A copy of a database on a server was made.")
+    ] = False,
+) -> None:
+    """Bring a database to the newest schema: a file after a backup beside it."""
+    from labbench.store import display_name, upgrade
 
-    backup = upgrade(db)
-    print(f"{db} is up to date" + (f"; the old one is kept as {backup}" if backup else ""))
+    backup = upgrade(db, backed_up)
+    kept = f"; the old one is kept as {backup}" if backup else ""
+    print(f"{display_name(db)} is up to date{kept}")
 
 
-def open_card(name: str, db: Path | None) -> ModelCard:
+@db_app.command("archive")
+def db_archive(
+    db: Annotated[Path, typer.Argument(help="Lab database, a file.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Open it for writing again.")] = False,
+) -> None:
+    """Check a database and make it one file that can be kept where nothing can be written."""
+    from labbench.store.archive import archive, unarchive
+
+    if undo:
+        print(f"{db} can be written again" if unarchive(db) else f"{db} is not archived")
+    elif archive(db):
+        print(f"{db} is sound and archived: one file, only to be read until archive --undo")
+    else:
+        print(f"{db} is archived already")
+
+
+def open_card(name: str, db: str | None) -> ModelCard:
     """Return a card of a database, if one is given, else a file or a card that ships."""
     from labbench.model.card import read_card
 

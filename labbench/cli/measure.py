@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,10 @@ from labbench.cli.terminal import (
     say_error,
     stoppable,
 )
+
+if TYPE_CHECKING:
+    from labbench.bench.run import RunReport
+    from labbench.store import Store
 
 
 def demo(
@@ -94,7 +98,7 @@ def run(
 ) -> None:
     """Run a procedure on a neuron and record it."""
     from labbench.bench import open_bench, run_procedure
-    from labbench.bench.run import begin_session
+    from labbench.bench.run import bench_session
     from labbench.store import Store
     from procedures import configure, find_procedure
 
@@ -104,8 +108,7 @@ def run(
         return
     with stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
         device_id = store.add_device(device, "neuron")
-        session_id = begin_session(opened, store)
-        with progress() as show:
+        with bench_session(opened, store) as session_id, progress() as show:
             report = run_procedure(
                 opened,
                 store,
@@ -120,7 +123,9 @@ def run(
         if as_json:
             print(json.dumps(asdict(report), indent=2))
         else:
-            print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
+            print(
+                f"run {report.run_id} {report.state}: {report.responses} responses in {store.name}"
+            )
             print_features(store.features(run_id=report.run_id))
     if report.note:
         raise typer.Exit(STOPPED)
@@ -137,21 +142,26 @@ def characterize(
     """Characterise a neuron: all procedures in one plan, scaled to the device, a run for each."""
     from labbench.bench import open_bench
     from labbench.bench.characterize import characterize as characterize_device
-    from labbench.bench.run import begin_session
+    from labbench.bench.run import bench_session
     from labbench.store import Store
 
     with stoppable(), open_bench(bench) as opened, Store.open(db, create=True) as store:
         device_id = store.add_device(device, "neuron")
-        session_id = begin_session(opened, store)
-        with progress() as show:
+        with bench_session(opened, store) as session_id, progress() as show:
             found = characterize_device(
                 opened, store, session_id, device_id, effort=effort, on_progress=show
             )
         for report in found.reports:
             features = store.features(run_id=report.run_id)
-            print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
+            print(
+                f"run {report.run_id} {report.state}: {report.responses} responses in {store.name}"
+            )
             print_features(f for f in features if f.feature.outcome != "out of reach of the wiring")
         for missed in found.out_of_reach:
             print(f"out of reach of the wiring: {missed}")
         for note in found.notes:
             print(f"note: {note}")
+
+
+def _say_run(report: RunReport, store: Store) -> None:
+    print(f"run {report.run_id} {report.state}: {report.responses} responses in {store.name}")

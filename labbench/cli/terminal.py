@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from labbench.errors import StoreWarning
 
 if TYPE_CHECKING:
     from labbench.compare import Scorecard
@@ -20,6 +23,23 @@ STOPPED = 3
 def say_error(message: str) -> None:
     """Print one line on stderr."""
     print(f"labbench: {' '.join(message.split())}", file=sys.stderr)
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Say what a store warns of in one line on stderr, once each."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, StoreWarning):
+                say_error(f"warning: {message}")
+            else:
+                usual(message, category, *where, **more)
+
+        warnings.simplefilter("once", StoreWarning)
+        warnings.showwarning = show
+        yield
 
 
 def print_scorecard(scorecard: Scorecard) -> None:
@@ -87,8 +107,9 @@ def stoppable() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM, once the bench is safe, into one line and their own exit code."""
     try:
         yield
-    except KeyboardInterrupt:
-        say_error("Stopped by the operator: outputs are at zero and off, the recorded is kept.")
+    except KeyboardInterrupt as stop:
+        kept = "Stopped by the operator: outputs are at zero and off, the recorded is kept"
+        say_error("; ".join([kept, *getattr(stop, "__notes__", ())]) + ".")
         raise typer.Exit(STOPPED) from None
 
 

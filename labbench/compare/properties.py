@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import erfc, hypot, isfinite, nan, sqrt
+from os import cpu_count
 
 from labbench.features import PROPERTIES, Feature, Outcome, Response
 from labbench.model import Loading, ModelCard
@@ -13,8 +14,9 @@ from labbench.model.replay import replay_response
 
 # A family-wise error of one in a hundred before a property is said to disagree.
 SIGNIFICANCE = 0.01
-# What timing and gain leave uncertain in a time, however often it is repeated (as in the fit).
-TIME_FLOOR = 0.003
+# What timing and gain leave uncertain, however often it is repeated: of a time as in the fit, of a
+# voltage what the scope's own gain is good for.
+FLOORS = {"s": 0.003, "V": 0.005}
 # A difference that could hide a quarter of the value says nothing about agreement.
 TELLING = 0.25
 
@@ -84,7 +86,8 @@ def replay(
         response = responses[trial % len(responses)]
         return replay_response(response, card, seed=seed, trial=trial, loading=loading)
 
-    with ThreadPoolExecutor() as pool:
+    # More threads than cores only wait for each other.
+    with ThreadPoolExecutor(cpu_count()) as pool:
         return list(pool.map(play, range(repeats * len(responses))))
 
 
@@ -136,7 +139,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _difference_sigma(a: Feature, b: Feature | None) -> float:
     if b is None or not (a.is_usable and b.is_usable):
         return nan
-    floor = TIME_FLOOR * abs(a.value) if a.unit == "s" else 0.0
+    floor = FLOORS.get(a.unit, 0.0) * abs(a.value)
     error = hypot(a.stderr, b.stderr, floor)
     return (a.value - b.value) / error if error > 0 else nan
 

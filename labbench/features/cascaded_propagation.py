@@ -10,7 +10,7 @@ at a lower supply, the gain could have been lower too. By how much is known with
 because a lower supply also makes the pulses of the drain longer. Were it their height that counts,
 the margin would be the ratio of the swings; were it their area, that of the areas. Both are
 measured; `gain_margin` is the middle, and how far they lie apart is in its stderr as a uniform law.
-(Seven devices and drives around card B1: the gain itself, in the model, was always in between.)
+(Six devices and drives around card B1: the gain itself, in the model, was always in between.)
 """
 
 from __future__ import annotations

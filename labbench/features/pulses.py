@@ -9,7 +9,7 @@ import numpy as np
 
 from labbench.errors import FeatureError
 from labbench.features.feature import Response
-from labbench.spikes import find_spikes, resting_level
+from labbench.spikes import find_spikes
 from labbench.stimulus import Pulse, PulseTrain
 
 # An output that rests below this part of where it once rested has not come back.
@@ -128,7 +128,5 @@ def is_rested(response: Response, resting: Response, channel: str = "output") ->
 
     A neuron whose output stays low is latched, and what a trace of it crosses is noise.
     """
-    level_v, rest_v = (
-        resting_level(r.trace.time_s, r.trace.values(channel)) for r in (response, resting)
-    )
+    level_v, rest_v = (find_spikes(each.trace, channel).resting_v for each in (response, resting))
     return level_v >= RESTED_FRACTION * rest_v

@@ -75,7 +75,7 @@ class RunBrowser:
             if self.runs:
                 self.choose_run(self.runs[0].id)
             return
-        if reread or now.state != self.run.state:
+        if reread or _states([now]) != _states([self.run]):
             self.run = now
             self._read_responses(now.id)
         # Features are saved after their run has ended.
@@ -131,9 +131,9 @@ class RunBrowser:
             callback()
 
 
-def _states(runs: Sequence[RunRecord]) -> list[tuple[int, str]]:
+def _states(runs: Sequence[RunRecord]) -> list[tuple[int, str, str | None]]:
     """Return all of a run that ever changes, with its id."""
-    return [(run.id, run.state) for run in runs]
+    return [(run.id, run.state, run.excluded) for run in runs]
 
 
 def _ages(records: Sequence[FeatureRecord]) -> list[tuple[str, object]]:

@@ -16,7 +16,8 @@ FEATURE_HEADER = ("Property", "Feature", "Condition", "Value", "n", "Outcome")
 def run_row(run: RunRecord) -> tuple[str, ...]:
     """Return a run under `RUN_HEADER`, its start in local time."""
     started = MISSING if run.started_at is None else f"{run.started_at.astimezone():%d %b %H:%M:%S}"
-    return (str(run.id), run.device, words(run.procedure), run.state, started, origin(run))
+    state = run.state if run.excluded is None else f"{run.state}, excluded"
+    return (str(run.id), run.device, words(run.procedure), state, started, origin(run))
 
 
 def origin(run: RunRecord) -> str:
@@ -31,6 +32,8 @@ def run_words(run: RunRecord) -> str:
         parts.append("imported from a file")
     if run.error is not None:
         parts.append(run.error)
+    if run.excluded is not None:
+        parts.append(f"excluded: {run.excluded}")
     return " · ".join(parts)
 
 

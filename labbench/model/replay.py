@@ -70,7 +70,7 @@ def replay_response(
     channels = dict(made.channels)
     if "memristor" in trace.channels:
         channels["memristor"] = _cut(channels["memristor"], trace.channel("memristor"))
-    if "gate" in trace.channels:
+    if "gate" in trace.channels and "node" in channels:
         channels["gate"] = channels.pop("node")
     trace = Trace(channels, made.start_s, made.interval_s, made.uneven_time_s)
     return Response(stimulus, trace, response.connection)

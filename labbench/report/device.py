@@ -37,7 +37,7 @@ PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
 # More trials for each recorded one say little: the measured error rules the difference by then.
-ENOUGH_SIMULATED, MOST_REPEATS = 600, 4
+ENOUGH_SIMULATED, MOST_REPEATS = 400, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +75,13 @@ class DeviceData:
         return grouped
 
 
-def load_device(store: Store, device: str, run_ids: Sequence[int] | None = None) -> DeviceData:
-    """Load the finished runs of a device.
+def load_device(
+    store: Store,
+    device: str,
+    run_ids: Sequence[int] | None = None,
+    with_excluded: bool = False,
+) -> DeviceData:
+    """Load the finished runs of a device, without those that somebody excluded.
 
     Parameters
     ----------
@@ -84,17 +89,26 @@ def load_device(store: Store, device: str, run_ids: Sequence[int] | None = None)
     device : str
     run_ids : sequence of int, optional
         Only these.
+    with_excluded : bool, optional
+        Whether excluded runs count too.
 
     Raises
     ------
     NotFoundError
         If there is no such device, or nothing of it that a fit or a comparison can use.
     """
-    runs = tuple(
+    found = tuple(
         run
         for run in store.runs(device=device, state="finished")
         if properties_of(run.procedure) and (run_ids is None or run.id in run_ids)
     )
+    runs = tuple(run for run in found if with_excluded or run.excluded is None)
+    if found and not runs:
+        reasons = ", ".join(f"{run.id} ({run.excluded})" for run in found)
+        raise NotFoundError(
+            f"Device {device!r} has only runs that are excluded, {reasons}: include one again with "
+            "`labbench journal add --include`, or ask for excluded ones too."
+        )
     if not runs:
         known = ", ".join([*PROCEDURES, *IMPORTED])
         raise NotFoundError(
@@ -186,7 +200,8 @@ def report_device(
         truth=truth,
     )
     device_id = next(record.id for record in store.devices() if record.name == data.name)
-    store.save_comparison(device_id, store.save_card(fit.card), scorecard.to_dict())
+    card_id = store.save_card(fit.card)
+    store.save_comparison(device_id, card_id, scorecard.to_dict())
     if path is not None:
         write_report(
             path,
@@ -244,7 +259,7 @@ def _is_up(response: Response) -> bool:
 def _provenance(store: Store, data: DeviceData, seed: int) -> dict[str, str]:
     session = store.session(data.runs[-1].session_id)
     return {
-        "labbench": f"{__version__}, commit {session.git_commit or 'unknown'}",
+        "labbench": f"{__version__}, commit {_commit(session)}",
         "recorded": f"by {session.operator} on {session.host}",
         "instruments": "; ".join(f"{i.role}: {i.idn}" for i in session.instruments) or "imported",
         "bench": _bench(session),
@@ -255,6 +270,12 @@ def _provenance(store: Store, data: DeviceData, seed: int) -> dict[str, str]:
         "data": f"sha256 {store.dataset_sha256([run.id for run in data.runs])[:16]}",
         "seed of the simulated trials": str(seed),
     }
+
+
+def _commit(session: SessionRecord) -> str:
+    if session.git_commit is None:
+        return "unknown"
+    return session.git_commit + (" with changes that were not committed" * bool(session.git_dirty))
 
 
 def _bench(session: SessionRecord) -> str:

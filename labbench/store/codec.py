@@ -7,6 +7,7 @@ only the checksum does.
 
 from __future__ import annotations
 
+import threading
 import zlib
 from typing import Any, NamedTuple
 
@@ -18,7 +19,18 @@ from labbench.errors import StoreError
 
 ZSTD = "shuffle+zstd"
 ZLIB = "shuffle+zlib"
-_STORED_AS = {"int8": "i1", "int16": "<i2", "float64": "<f8"}
+STORED_AS = {"int8": "i1", "int16": "<i2", "float64": "<f8"}
+
+
+class _Zstd(threading.local):
+    """What compresses, one for each thread: to make one takes longer than a short waveform."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_ZSTD = _Zstd()
 
 
 class Encoded(NamedTuple):
@@ -46,19 +58,40 @@ def encode(samples: NDArray[Any], codec: str = ZSTD) -> Encoded:
         If the samples are of another type.
     """
     dtype = samples.dtype.name
-    if dtype not in _STORED_AS:
+    if dtype not in STORED_AS:
         raise StoreError(
-            f"Samples are stored as {', '.join(_STORED_AS)}, not as {dtype}: convert them first."
+            f"Samples are stored as {', '.join(STORED_AS)}, not as {dtype}: convert them first."
         )
-    flat = np.ascontiguousarray(samples, dtype=_STORED_AS[dtype])
-    shuffled = flat.view(np.uint8).reshape(flat.size, flat.itemsize).T.tobytes()
+    shuffled = _shuffle(np.ascontiguousarray(samples, dtype=STORED_AS[dtype])).data
     if codec == ZSTD:
-        data = zstandard.ZstdCompressor(level=3).compress(shuffled)
+        data = _ZSTD.compressor.compress(shuffled)
     elif codec == ZLIB:
         data = zlib.compress(shuffled, level=1)
     else:
         raise StoreError(f"No codec is called {codec!r}: {ZSTD} and {ZLIB} are.")
     return Encoded(dtype, codec, zlib.crc32(data), data)
+
+
+def _shuffle(flat: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the first bytes of all samples, then the second ones, ..."""
+    if flat.itemsize != 2:
+        return np.ascontiguousarray(flat.view(np.uint8).reshape(flat.size, flat.itemsize).T)
+    # Shifts of whole samples take a third of the time of a transposition of their bytes.
+    words = flat.view("<u2")
+    shuffled = np.empty((2, flat.size), dtype=np.uint8)
+    shuffled[0] = words
+    np.right_shift(words, 8, out=shuffled[1], casting="unsafe")
+    return shuffled
+
+
+def _unshuffle(shuffled: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the samples of `_shuffle`, as the first bytes, the second ones, ..."""
+    if dtype.itemsize != 2:
+        return np.ascontiguousarray(shuffled.T).reshape(-1).view(dtype)
+    words: NDArray[Any] = shuffled[1].astype("<u2")
+    words <<= 8
+    words |= shuffled[0]
+    return words.view(dtype)
 
 
 def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
@@ -88,21 +121,27 @@ def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
             "was stored. Restore the file from a backup or repeat the run; "
             "`labbench db check` lists all that is damaged."
         )
-    if stored.codec not in (ZSTD, ZLIB) or stored.dtype not in _STORED_AS:
+    if stored.codec not in (ZSTD, ZLIB) or stored.dtype not in STORED_AS:
         raise StoreError(
             f"{label} is packed as {stored.codec!r} of {stored.dtype!r}, which this labbench does "
             "not know: read it with a newer one."
         )
-    dtype = np.dtype(_STORED_AS[stored.dtype])
-    if stored.codec == ZSTD:
-        plain = zstandard.ZstdDecompressor().decompress(stored.data)
-    else:
-        plain = zlib.decompress(stored.data)
+    dtype = np.dtype(STORED_AS[stored.dtype])
+    try:
+        if stored.codec == ZSTD:
+            plain = _ZSTD.decompressor.decompress(stored.data)
+        else:
+            plain = zlib.decompress(stored.data)
+    except (zstandard.ZstdError, zlib.error) as error:
+        raise StoreError(
+            f"{label} is damaged: it is not packed as {stored.codec} ({error}). Restore the file "
+            "from a backup or repeat the run."
+        ) from error
     if len(plain) != n * dtype.itemsize:
         raise StoreError(
             f"{label} is damaged: {n} samples of {stored.dtype} were announced and "
             f"{len(plain)} bytes are there. Restore the file from a backup or repeat the run."
         )
     shuffled = np.frombuffer(plain, dtype=np.uint8).reshape(dtype.itemsize, n)
-    flat = np.ascontiguousarray(shuffled.T).reshape(-1).view(dtype)
+    flat = _unshuffle(shuffled, dtype)
     return flat.astype(dtype.newbyteorder("="), copy=False)

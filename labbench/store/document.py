@@ -16,11 +16,20 @@ from labbench.errors import StoreError
 _NUMBER = "$float"
 
 
+class JsonText(str):
+    """A document that is JSON already, because somebody wrote it before the transaction."""
+
+    __slots__ = ()
+
+
 def to_json(value: object, sort_keys: bool = False) -> str:
     """Return the JSON text of mappings, sequences, numbers (numpy's too), text and None.
 
-    The order of mappings is kept; NaN and infinities become ``{"$float": "nan"}``.
+    The order of mappings is kept; NaN and infinities become ``{"$float": "nan"}``. What is
+    `JsonText` already stays as it is.
     """
+    if isinstance(value, JsonText):
+        return str(value)
     try:
         return json.dumps(value, allow_nan=False, sort_keys=sort_keys, default=_plain)
     except ValueError:

@@ -2,15 +2,19 @@
 
 WAL lets readers and one writer work at once. A writer says BEGIN IMMEDIATE, because a reading
 transaction that turns into a writing one fails at once, without waiting its turn; readers say
-BEGIN. Compute outside of transactions: a long one starves the acquisition.
+BEGIN. Compute outside of transactions: a long one starves the acquisition. What is different on
+a server is in `labbench.store.postgres`.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from json import JSONDecodeError
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -22,13 +26,18 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
-from labbench.errors import StoreError
+from labbench.errors import StoreError, StoreFullError, StoreWarning
+from labbench.store import postgres
 from labbench.store.document import from_json, to_json
+from labbench.store.place import is_full, say_full
 
 APPLICATION_ID = int.from_bytes(b"labb", "big")
 BUSY_S = 5
 _PAGE_BYTES = 16384
 _CHECKPOINT_PAGES = 4000  # 64 MB
+# Longer than this, a writer has computed or waited within its transaction, and the others may
+# soon give up.
+_LONG_S = BUSY_S / 2
 
 
 def file_path(path_or_url: str | Path) -> Path:
@@ -42,7 +51,8 @@ def file_path(path_or_url: str | Path) -> Path:
         url = None
     if url is None or url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         raise StoreError(
-            f"A lab database is an SQLite file, not {text!r}: give a path or sqlite:///PATH."
+            f"A lab database is an SQLite file, not {postgres.without_password(text)!r}: give a "
+            "path or sqlite:///PATH, or postgresql://USER@HOST:PORT/DATABASE."
         )
     return Path(str(url.database))
 
@@ -96,8 +106,11 @@ def _check_header(path: Path, header: bytes, create: bool) -> None:
                 f"The file {path} is empty: correct the path, or remove and create it."
             )
         _mark_as_ours(path)
-    elif not header.startswith(b"SQLite format 3\0"):
-        raise StoreError(f"The file {path} is not an SQLite database: correct the path.")
+    elif not header.startswith(b"SQLite format 3\0") or len(header) < 100:
+        raise StoreError(
+            f"The file {path} is not an SQLite database: correct the path, or restore "
+            "it from a backup if its beginning was overwritten."
+        )
     elif int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise StoreError(
             f"The file {path} is an SQLite database of another programme: correct the path."
@@ -146,6 +159,7 @@ def make_engine(path: Path, durable: bool) -> Engine:
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_PAGES * _PAGE_BYTES}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -155,32 +169,135 @@ def make_engine(path: Path, durable: bool) -> Engine:
     return engine
 
 
+def open_engine(path_or_url: str | Path, create: bool, durable: bool) -> tuple[Engine, Path | None]:
+    """Return an engine on what a path or a URL means, and the file if this call created it."""
+    url = postgres.server_url(path_or_url)
+    if url is not None:
+        return postgres.make_server_engine(url, durable), None
+    path = file_path(path_or_url)
+    created = prepare_file(path, create)
+    return make_engine(path, durable), path if created else None
+
+
+def is_file(engine: Engine) -> bool:
+    """Return whether a database is a file of its own, and not kept by a server."""
+    return engine.dialect.name == "sqlite"
+
+
+def name_of(engine: Engine) -> str:
+    """Return the path of a database, or the URL without its password."""
+    return str(engine.url.database) if is_file(engine) else postgres.label(engine.url)
+
+
+def display_name(path_or_url: str | Path) -> str:
+    """Return a path, or a URL without its password, for people."""
+    url = postgres.server_url(path_or_url)
+    return str(file_path(path_or_url)) if url is None else postgres.label(url)
+
+
+def make_read_only_engine(path: Path, how: str, reason: str) -> Engine:
+    """Return an engine that never writes, nor makes a file beside the database.
+
+    Parameters
+    ----------
+    path : Path
+    how : str
+        "mode=ro", or "immutable=1" where not even a lock can be kept.
+    reason : str
+        Why, for those who try to write.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        creator=lambda: sqlite3.connect(
+            f"{path.absolute().as_uri()}?{how}", uri=True, check_same_thread=False
+        ),
+        json_serializer=to_json,
+        json_deserializer=from_json,
+        execution_options={"read_only": reason},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={BUSY_S * 1000}")
+        connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Read in one snapshot of the database."""
-    with plain_errors(engine), engine.connect() as connection, connection.begin():
-        yield connection
-
-
-@contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Write everything in the block, or nothing if it raises."""
     with plain_errors(engine), engine.connect() as connection:
-        connection.execution_options(writes=True)
+        if not is_file(engine):
+            connection.execution_options(**postgres.READING)
         with connection.begin():
             yield connection
 
 
 @contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Write everything in the block, or nothing if it raises; warn if it kept others waiting."""
+    read_only = engine.get_execution_options().get("read_only")
+    if read_only is not None:
+        raise StoreError(
+            f"The database {engine.url.database} can only be read, because {read_only}."
+        )
+    with plain_errors(engine), engine.connect() as connection:
+        connection.execution_options(writes=True)
+        with connection.begin():
+            began_s = monotonic()
+            yield connection
+            lasted_s = monotonic() - began_s
+    if lasted_s > _LONG_S:
+        warnings.warn(
+            f"The database {engine.url.database} was kept from other writers for {lasted_s:.1f} s, "
+            f"and they give up after {BUSY_S} s: compute before writing.",
+            StoreWarning,
+            stacklevel=4,
+        )
+
+
+def checkpoint(engine: Engine) -> bool:
+    """Move what was committed from the log into the database; readers and writers go on.
+
+    Returns
+    -------
+    bool
+        Whether all was moved; what was not is as safe in the log, and comes next time.
+    """
+    if not is_file(engine):
+        return True  # the server's own affair
+    try:
+        with plain_errors(engine), closing(engine.raw_connection()) as connection:
+            asked = connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+            _, logged, moved = asked.fetchone()
+    except StoreFullError:
+        return False
+    return bool(logged == moved)
+
+
+@contextmanager
 def plain_errors(engine: Engine) -> Iterator[None]:
-    """Raise what SQLite and SQLAlchemy complain about as one clear StoreError."""
+    """Raise what the database and SQLAlchemy complain about as one clear StoreError."""
     try:
         yield
+    except JSONDecodeError as error:
+        raise StoreError(_damaged(name_of(engine), f"{error.doc[:20]!r} is no JSON")) from error
     except (SQLAlchemyError, sqlite3.Error, OverflowError, UnicodeError) as error:
-        raise StoreError(_explain(engine.url.database, error)) from error
+        if isinstance(error, DBAPIError) and not is_file(engine):
+            raise StoreError(postgres.explain(engine.url, error)) from error
+        path = engine.url.database
+        if path and is_full(error, path):
+            raise StoreFullError(say_full(path)) from error
+        raise StoreError(_explain(name_of(engine), error)) from error
 
 
-def _explain(path: str | None, error: Exception) -> str:
+def _explain(path: str, error: Exception) -> str:
     cause = str(error.orig) if isinstance(error, StatementError) else str(error)
     if not isinstance(error, DBAPIError | sqlite3.Error):
         return f"The database {path} cannot keep this record: {cause}"
@@ -190,11 +307,13 @@ def _explain(path: str | None, error: Exception) -> str:
         return f"The database {path} refused a record ({cause}); nothing of it was stored."
     if "locked" in cause:
         return f"The database {path} was busy for {BUSY_S} s: try again when it is less used."
-    if "disk is full" in cause:
-        return (
-            f"No space is left for the database {path}; nothing of this record was stored, and all "
-            "before it is safe: free some space and go on."
-        )
     if "malformed" in cause or "not a database" in cause:
-        return f"The database {path} is damaged ({cause}): restore it from a backup."
+        return _damaged(path, cause)
     return f"The database {path} cannot be used: {cause}."
+
+
+def _damaged(path: str | None, cause: str) -> str:
+    return (
+        f"The database {path} is damaged ({cause}): restore it from a backup; "
+        "`labbench db check` lists what else is."
+    )

@@ -45,15 +45,15 @@ def apply(
     _insert(connection, run_id, ordinal, dose, recorded=False, compliance_policy=policy)
 
 
+def dose_of(response: Response) -> Dose:
+    """Return the dose of a response for `confirm`: slow, to be done before the transaction."""
+    return measured_dose(response, worst_dose(response.stimulus, None))
+
+
 def confirm(
-    connection: Connection,
-    run_id: int,
-    ordinal: int,
-    response: Response,
-    in_compliance: bool | None,
+    connection: Connection, run_id: int, ordinal: int, found: Dose, in_compliance: bool | None
 ) -> None:
     """Mark the stimulus of a response as recorded; enter it, if nobody did before."""
-    found = measured_dose(response, worst_dose(response.stimulus, None))
     seen = None if in_compliance is None else bool(in_compliance)
     values: dict[str, object] = {"recorded": True, "in_compliance": seen}
     if found.is_measured:

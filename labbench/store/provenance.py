@@ -13,16 +13,25 @@ import labbench
 # The packages that can change a number.
 _PACKAGES = ("numpy", "scipy", "numba", "lmfit", "pymeasure", "pyvisa", "pyvisa-py", "sqlalchemy")
 
+_DIRTY = "-dirty"
+
 
 def programme() -> dict[str, object]:
     """Return the columns of a session that describe the programme and the computer."""
+    commit = _git_commit()
     return {
         "host": platform.node(),
         "labbench_version": labbench.__version__,
         "python_version": platform.python_version(),
         "package_versions": {name: _version(name) for name in _PACKAGES},
-        "git_commit": _git_commit(),
+        "git_commit": None if commit is None else commit.removesuffix(_DIRTY),
+        "git_dirty": None if commit is None else commit.endswith(_DIRTY),
     }
+
+
+def version_and_commit() -> dict[str, object]:
+    """Return the columns of a fit that describe the programme."""
+    return {"labbench_version": labbench.__version__, "git_commit": _git_commit()}
 
 
 def user() -> str:
@@ -41,6 +50,7 @@ def _version(package: str) -> str:
 
 
 def _git_commit() -> str | None:
+    """Return the commit, ending in "-dirty" if something was changed since; None without one."""
     # An installed labbench may lie inside of somebody else's repository: look no further up.
     folder = Path(labbench.__file__).parents[1]
     if not (folder / ".git").exists():

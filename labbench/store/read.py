@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Select, Subquery, Table, exists, select
 
 from labbench.errors import NotFoundError
 from labbench.features import Feature, Outcome
@@ -28,15 +28,40 @@ from labbench.store.records import (
 
 def devices(connection: Connection) -> list[DeviceRecord]:
     """See `Store.devices`."""
-    rows = connection.execute(select(schema.device).order_by(schema.device.c.name))
+    asked = (
+        select(schema.device, schema.wafer.c.label.label("wafer"), schema.die.c.x, schema.die.c.y)
+        .join_from(schema.device, schema.die, isouter=True)
+        .join(schema.wafer, isouter=True)
+        .order_by(schema.device.c.name)
+    )
+    rows = connection.execute(asked)
     return [DeviceRecord(**row) for row in rows.mappings()]
 
 
 def require_device(connection: Connection, name: str) -> None:
     """Raise NotFoundError, naming the devices that there are, if one is not there."""
-    known = [device.name for device in devices(connection)]
-    if name not in known:
+    find_device(connection, name)
+
+
+def find_device(connection: Connection, name: str) -> int:
+    """Return the id of a device, or raise NotFoundError, naming those that there are."""
+    found = connection.scalar(select(schema.device.c.id).where(schema.device.c.name == name))
+    if found is None:
+        known = [device.name for device in devices(connection)]
         raise NotFoundError(f"There is no device {name!r} in this database; {_list(known)}.")
+    return int(found)
+
+
+def require(connection: Connection, known: Select[Any], what: str, wanted: object) -> None:
+    """Raise NotFoundError, naming those that there are, if one is not among them."""
+    names = sorted(connection.execute(known).scalars())
+    if wanted not in names:
+        raise no_such(f"{what} {wanted!r}", names)
+
+
+def no_such(wanted: str, known: Iterable[object]) -> NotFoundError:
+    """Return the error that says what is not there, and what is."""
+    return NotFoundError(f"There is no {wanted} in this database; {_list(known)}.")
 
 
 def session(connection: Connection, session_id: int) -> SessionRecord:
@@ -51,7 +76,14 @@ def session(connection: Connection, session_id: int) -> SessionRecord:
             states.c.idn,
             states.c.settings,
             states.c.taken_at,
+            states.c.firmware,
+            states.c.calibrated_at,
+            states.c.calibration_due,
+            schema.instrument.c.vendor,
+            schema.instrument.c.model,
+            schema.instrument.c.serial,
         )
+        .join_from(states, schema.instrument, isouter=True)
         .where(states.c.session_id == int(session_id))
         .order_by(states.c.id)
     )
@@ -73,7 +105,7 @@ def runs(
     """See `Store.runs`."""
     if device is not None:
         require_device(connection, device)
-    run = schema.run.c
+    run, exclusion = schema.run.c, exclusions()
     asked = (
         select(
             run.id,
@@ -89,9 +121,12 @@ def runs(
             run.ended_at,
             run.error,
             run.source_sha256,
+            run.procedure_sha256,
+            exclusion.c.reason.label("excluded"),
         )
         .join_from(schema.run, schema.device)
         .join(schema.session)
+        .join(exclusion, exclusion.c.run_id == run.id, isouter=True)
         .order_by(run.id)
     )
     for column, wanted in (
@@ -102,6 +137,22 @@ def runs(
         if wanted is not None:
             asked = asked.where(column == wanted)
     return [RunRecord(**row) for row in connection.execute(asked).mappings()]
+
+
+def exclusions() -> Subquery:
+    """Return, as a subquery, the runs that are excluded now: `run_id` and `reason`."""
+    entry, later = schema.journal.c, schema.journal.alias("later")
+    # By the index, for each run: a list of the newest entries of all would be read for each run.
+    newer = exists().where(
+        later.c.run_id == entry.run_id,
+        later.c.kind.in_(("exclude", "include")),
+        later.c.id > entry.id,
+    )
+    return (
+        select(entry.run_id, entry.text.label("reason"))
+        .where(entry.kind == "exclude", ~newer)
+        .subquery("exclusion")
+    )
 
 
 def owners(connection: Connection, run_ids: Sequence[int]) -> dict[int, Process]:

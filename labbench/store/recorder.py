@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from labbench.features import Response
-from labbench.store import ledger, provenance, responses, schema, write
+from labbench.store import ledger, places, provenance, responses, schema, write
 from labbench.store.dose import Dose
 from labbench.store.engine import writing
+from labbench.store.identity import add_instrument, parse_identity
 from labbench.store.process import this_process
 from labbench.store.reader import Reader
 from labbench.store.records import PulseRow
@@ -19,7 +21,13 @@ class Recorder(Reader):
     Each method is one transaction.
     """
 
-    def add_device(self, name: str, kind: str) -> int:
+    def add_device(
+        self,
+        name: str,
+        kind: str,
+        die: int | None = None,
+        geometry: Mapping[str, object] | None = None,
+    ) -> int:
         """Return the id of a device, adding it if it is new.
 
         Parameters
@@ -27,9 +35,14 @@ class Recorder(Reader):
         name : str
         kind : {"neuron", "memristor", "transistor", "resistor"}
             A device cannot change its kind.
+        die : int, optional
+            Id of its die, from `add_die`. Said of a known device, it completes what is known; a
+            device does not move.
+        geometry : mapping, optional
+            Its shape, JSON-ready, by name with the SI unit as suffix: ``{"area_m2": 1e-10}``.
         """
         with writing(self.engine) as connection:
-            return write.add_device(connection, name, kind)
+            return places.add_device(connection, name, kind, die, geometry)
 
     def begin_session(
         self, config: Mapping[str, object], simulated: bool, operator: str | None = None
@@ -49,6 +62,11 @@ class Recorder(Reader):
         with writing(self.engine) as connection:
             return write.add_session(connection, config, simulated, name, programme)
 
+    def end_session(self, session_id: int) -> None:
+        """Note that a session is over; it ends once."""
+        with writing(self.engine) as connection:
+            write.end_session(connection, session_id)
+
     def add_instrument_state(
         self,
         session_id: int,
@@ -57,8 +75,23 @@ class Recorder(Reader):
         driver: str,
         idn: str,
         settings: Mapping[str, object],
+        calibrated_at: date | None = None,
+        calibration_due: date | None = None,
     ) -> int:
-        """Note which instrument fills a role in a session, and how it is set now."""
+        """Note which instrument fills a role in a session, and how it is set now.
+
+        Parameters
+        ----------
+        session_id : int
+        role, resource, driver : str
+            As the bench file says.
+        idn : str
+            What it answers to *IDN?; by its parts the same instrument is known again.
+        settings : mapping
+        calibrated_at, calibration_due : date, optional
+            Where the bench file says so.
+        """
+        identity = parse_identity(idn)
         with writing(self.engine) as connection:
             return write.add_row(
                 connection,
@@ -70,6 +103,10 @@ class Recorder(Reader):
                 idn=idn,
                 settings=settings,
                 taken_at=write.now(),
+                instrument_id=None if identity is None else add_instrument(connection, identity),
+                firmware=None if identity is None else identity.firmware,
+                calibrated_at=calibrated_at,
+                calibration_due=calibration_due,
             )
 
     def plan_run(
@@ -81,6 +118,7 @@ class Recorder(Reader):
         settings: Mapping[str, object],
         seed: int | None,
         source: str | None = None,
+        procedure_sha256: str | None = None,
     ) -> int:
         """Plan a run, and return its id; `start_run` starts it.
 
@@ -90,15 +128,25 @@ class Recorder(Reader):
         procedure, version : str
             The stable name and version of the procedure, not an import path.
         settings : mapping
-            All settings of the procedure, JSON-ready.
+            All settings of the procedure, JSON-ready; runs are found by them.
         seed : int or None
             Fits in 64 bits.
         source : str, optional
             The text of the imported file, if the run is not measured here.
+        procedure_sha256 : str, optional
+            Hash of the procedure's source file, if it is measured here.
         """
         with writing(self.engine) as connection:
             return write.plan_run(
-                connection, session_id, device_id, procedure, version, settings, seed, source
+                connection,
+                session_id,
+                device_id,
+                procedure,
+                version,
+                settings,
+                seed,
+                source,
+                procedure_sha256,
             )
 
     def start_run(self, run_id: int) -> None:
@@ -116,12 +164,21 @@ class Recorder(Reader):
         settings: Mapping[str, object],
         seed: int | None,
         source: str | None = None,
+        procedure_sha256: str | None = None,
     ) -> int:
         """Plan a run and start it at once; the parameters are those of `plan_run`."""
         owner = this_process()
         with writing(self.engine) as connection:
             run_id = write.plan_run(
-                connection, session_id, device_id, procedure, version, settings, seed, source
+                connection,
+                session_id,
+                device_id,
+                procedure,
+                version,
+                settings,
+                seed,
+                source,
+                procedure_sha256,
             )
             write.start_run(connection, run_id, owner)
             return run_id
@@ -211,10 +268,10 @@ class Recorder(Reader):
         in_compliance : bool, optional
             Whether a limit was seen to act afterwards; None where nobody looked.
         """
-        packed = responses.pack(response)
+        packed, dose = responses.pack(response), ledger.dose_of(response)
         with writing(self.engine) as connection:
             stimulus_id = responses.save(connection, run_id, ordinal, response, packed, pulses)
-            ledger.confirm(connection, run_id, ordinal, response, in_compliance)
+            ledger.confirm(connection, run_id, ordinal, dose, in_compliance)
             return stimulus_id
 
     def end_run(self, run_id: int, state: str, error: str | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from labbench.features import Feature
@@ -38,17 +38,85 @@ class PulseRow:
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """A device; `kind` is "neuron", "memristor", "transistor" or "resistor"."""
+    """A device and where it is.
+
+    Attributes
+    ----------
+    kind : str
+        "neuron", "memristor", "transistor" or "resistor".
+    geometry : mapping or None
+        What is known of its shape, by name with the SI unit as suffix.
+    wafer, x, y : str, int, int or None
+        Label of its wafer, and its die; None where nobody said.
+    """
 
     id: int
     name: str
     kind: str
     created_at: datetime
+    die_id: int | None = None
+    geometry: Document | None = None
+    wafer: str | None = None
+    x: int | None = None
+    y: int | None = None
+
+
+@dataclass(frozen=True)
+class WaferRecord:
+    """A wafer; `material` is None where nobody said."""
+
+    id: int
+    label: str
+    material: str | None
+    notes: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class DieRecord:
+    """A die: its wafer by label, and its place on it, counted in dies."""
+
+    id: int
+    wafer: str
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class JournalRecord:
+    """What somebody said about a run, a device or a wafer.
+
+    Attributes
+    ----------
+    kind : str
+        "note", "tag", "untag", "exclude" or "include".
+    run_id, device, wafer : int, str, str or None
+        What it is about: one of them.
+    text : str
+        The note, the tag, or the reason.
+    """
+
+    id: int
+    kind: str
+    run_id: int | None
+    device: str | None
+    wafer: str | None
+    text: str
+    author: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)
 class InstrumentRecord:
-    """An instrument as it was set in a session."""
+    """An instrument as it was set in a session.
+
+    Attributes
+    ----------
+    vendor, model, serial, firmware : str or None
+        The parts of `idn`; None in recordings older than they.
+    calibrated_at, calibration_due : date or None
+        As the bench file says.
+    """
 
     role: str
     resource: str
@@ -56,6 +124,12 @@ class InstrumentRecord:
     idn: str
     settings: Document
     taken_at: datetime
+    vendor: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+    calibrated_at: date | None = None
+    calibration_due: date | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +138,11 @@ class SessionRecord:
 
     Attributes
     ----------
-    git_commit : str or None
-        Ends in "-dirty" if the programme had changes that were not committed; None if it did not
-        run from a repository.
+    git_commit, git_dirty : str, bool or None
+        The commit of the programme, and whether it had changes that were not committed; None if
+        it did not run from a repository.
+    ended_at : datetime or None
+        None while it goes on, and where nobody could note it: a killed process.
     config : mapping
         The bench description.
     """
@@ -82,6 +158,8 @@ class SessionRecord:
     config: Document
     config_sha256: str
     simulated: bool
+    ended_at: datetime | None
+    git_dirty: bool | None
     instruments: tuple[InstrumentRecord, ...]
 
 
@@ -95,6 +173,10 @@ class RunRecord:
         "planned", "running", "finished", "aborted", "failed" or "interrupted".
     source_sha256 : str or None
         Of the imported file, if the run was not measured here; its text is `Store.source`.
+    procedure_sha256 : str or None
+        Of the procedure as it ran, see `NeuronProcedure.source_sha256`; None of an imported run.
+    excluded : str or None
+        Why it is left out of fits and comparisons; None if it is not.
     """
 
     id: int
@@ -110,6 +192,8 @@ class RunRecord:
     ended_at: datetime | None
     error: str | None
     source_sha256: str | None
+    procedure_sha256: str | None = None
+    excluded: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +270,11 @@ class CardRecord:
 
 @dataclass(frozen=True)
 class FitRecord:
-    """A fit: the card it made, its status and result, and the runs that went in."""
+    """A fit: the card it made, its status and result, and the runs that went in.
+
+    `labbench_version` and `git_commit` (ending in "-dirty" if there were changes that were not
+    committed) say which programme fitted; None of fits older than that.
+    """
 
     id: int
     card_id: int
@@ -195,6 +283,8 @@ class FitRecord:
     dataset_sha256: str
     run_ids: tuple[int, ...]
     created_at: datetime
+    labbench_version: str | None = None
+    git_commit: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,42 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Row, insert, select
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, bindparam, select
 
 from labbench.connection import OPEN, connection_from_spec
 from labbench.errors import StoreError
 from labbench.features import Response
-from labbench.stimulus import PulseTrain, stimulus_from_spec
+from labbench.stimulus import Pulse, PulseTrain, Stimulus, stimulus_from_spec
 from labbench.store import schema
 from labbench.store.codec import Encoded, decode, encode
-from labbench.store.document import document_sha256
+from labbench.store.document import JsonText, document_sha256, to_json
+from labbench.store.read import no_such, run_row
 from labbench.store.records import PulseRow
-from labbench.store.write import add_row, inserting, now, require_running
+from labbench.store.thinning import N_BINS
+from labbench.store.thinning import packed as preview_of
+from labbench.store.write import add_row, add_rows, inserting, now, require_running
 from labbench.trace import Channel, Trace
 
 # An uneven time axis is kept as a waveform of this name.
-_TIME = "time"
+TIME = "time"
+_AFTER_START = attrgetter(*Pulse.__slots__[1:])
+_PULSE_FIELDS = attrgetter(*PulseRow.__slots__)
+
+
+_WAVEFORMS = (
+    select(schema.waveform, schema.waveform_data.c.data)
+    .join(schema.waveform_data, isouter=True)
+    .where(schema.waveform.c.stimulus_id == bindparam("of_stimulus"))
+    .order_by(schema.waveform.c.id)
+)
 
 
 class Packed(NamedTuple):
     """The specification of a stimulus, and each channel with its samples encoded."""
 
-    spec: Mapping[str, object]
+    spec: JsonText
     waveforms: list[tuple[str, Channel, Encoded]]
+    # Of those that are long, by channel.
+    previews: Mapping[str, bytes]
 
 
 def pack(response: Response) -> Packed:
     """Describe and encode a response: the slow part, to be done before the transaction."""
-    if _TIME in response.trace.channels:
-        raise StoreError(f"A channel cannot be stored as {_TIME!r}, the time axis: rename it.")
+    if TIME in response.trace.channels:
+        raise StoreError(f"A channel cannot be stored as {TIME!r}, the time axis: rename it.")
     channels = _waveforms(response.trace).items()
     waveforms = [(name, channel, encode(channel.raw)) for name, channel in channels]
-    return Packed(response.stimulus.to_spec(), waveforms)
+    drawn = {name: preview_of(channel.raw) for name, channel in channels}
+    previews = {name: data for name, data in drawn.items() if data is not None}
+    return Packed(_spec_text(response.stimulus), waveforms, previews)
+
+
+def _spec_text(stimulus: Stimulus) -> JsonText:
+    """Return the JSON of a specification; of a long train in a third of the time of `to_json`."""
+    if not isinstance(stimulus, PulseTrain):
+        return JsonText(to_json(stimulus.to_spec()))
+    ends: dict[tuple[object, ...], str] = {}
+    pulses = []
+    starts = to_json([pulse.start_s for pulse in stimulus.pulses])[1:-1].split(", ")
+    for start_s, pulse in zip(starts, stimulus.pulses, strict=True):
+        fields = _AFTER_START(pulse)
+        key = (*fields, *map(type, fields))  # 1 and 1.0 are the same key, and not the same text
+        end = ends.get(key)
+        if end is None:
+            end = to_json(dict(zip(Pulse.__slots__[1:], fields, strict=True)))[1:]
+            if all(fields):  # two zeros may differ in their sign
+                ends[key] = end
+        pulses.append(f'{{"start_s": {start_s}, {end}')
+    spec = to_json({**replace(stimulus, pulses=stimulus.pulses[:1]).to_spec(), "pulses": 0})
+    return JsonText(spec.replace('"pulses": 0', f'"pulses": [{", ".join(pulses)}]', 1))
 
 
 def _waveforms(trace: Trace) -> dict[str, Channel]:
@@ -45,7 +85,7 @@ def _waveforms(trace: Trace) -> dict[str, Channel]:
     if trace.uneven_time_s is None:
         return dict(trace.channels)
     time_s = np.asarray(trace.uneven_time_s, dtype=np.float64)
-    return {**trace.channels, _TIME: Channel(time_s, "time", "s")}
+    return {**trace.channels, TIME: Channel(time_s, "time", "s")}
 
 
 def save(
@@ -95,31 +135,31 @@ def save(
         )
         samples = {"waveform_id": waveform_id, "data": encoded.data}
         connection.execute(inserting(schema.waveform_data), samples)
+        if name in packed.previews:
+            values = {"waveform_id": waveform_id, "n_bins": N_BINS, "data": packed.previews[name]}
+            connection.execute(inserting(schema.preview), values)
     return stimulus_id
 
 
 def _save_pulses(connection: Connection, stimulus_id: int, pulses: Sequence[PulseRow]) -> None:
-    # Driver-level: SQLAlchemy's own executemany takes twice as long for a train of pulses.
     rows = [
         (
             stimulus_id,
-            int(pulse.index),
-            float(pulse.start_s),
-            float(pulse.width_s),
-            float(pulse.amplitude_v),
-            None if pulse.fired is None else bool(pulse.fired),
-            _number(pulse.latency_s),
+            int(index),
+            float(start_s),
+            float(width_s),
+            float(amplitude_v),
+            None if fired is None else bool(fired),
+            None if latency_s is None else float(latency_s),
         )
-        for pulse in pulses
+        for index, start_s, width_s, amplitude_v, fired, latency_s in map(_PULSE_FIELDS, pulses)
     ]
     if rows:
-        statement = str(insert(schema.pulse).compile(dialect=connection.dialect))
-        connection.exec_driver_sql(statement, rows)
+        add_rows(connection, schema.pulse, rows)
 
 
 def read(connection: Connection, run_id: int) -> list[Response]:
     """See `Store.responses`."""
-    table, samples = schema.waveform, schema.waveform_data
     asked = (
         select(schema.stimulus, schema.connection.c.spec.label("connection"))
         .join(schema.connection, isouter=True)
@@ -128,31 +168,64 @@ def read(connection: Connection, run_id: int) -> list[Response]:
     )
     responses = []
     for stimulus in connection.execute(asked).all():
-        waveforms = connection.execute(
-            select(table, samples.c.data)
-            .join(samples, isouter=True)
-            .where(table.c.stimulus_id == stimulus.id)
-            .order_by(table.c.id)
-        )
-        channels = {row.channel: _channel(row, run_id, stimulus.ordinal) for row in waveforms}
-        time = channels.pop(_TIME, None)
-        trace = Trace(
-            channels,
-            start_s=stimulus.start_s,
-            interval_s=stimulus.interval_s,
-            uneven_time_s=None if time is None else time.raw,
-            notes=tuple(stimulus.notes),
-        )
+        waveforms = connection.execute(_WAVEFORMS, {"of_stimulus": stimulus.id})
+        trace = _trace(stimulus, waveforms)
         known = stimulus.connection
         connected = OPEN if known is None else connection_from_spec(known)
         responses.append(Response(stimulus_from_spec(stimulus.spec), trace, connected))
     return responses
 
 
-def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str:
-    """Return a hash of what a fit sees of a run; the same in every database that holds it."""
+def specs(connection: Connection, run_id: int) -> list[Any]:
+    """Return the specifications of the stimuli of a run as they were saved."""
+    stimulus = schema.stimulus.c
+    asked = select(stimulus.spec).where(stimulus.run_id == int(run_id)).order_by(stimulus.ordinal)
+    return list(connection.execute(asked).scalars())
+
+
+def read_channel(connection: Connection, run_id: int, ordinal: int, channel: str) -> Trace:
+    """Return one channel of one response, without reading the others."""
+    stimulus, waveform = schema.stimulus.c, schema.waveform.c
+    of_run = stimulus.run_id == int(run_id)
+    asked = select(schema.stimulus).where(of_run, stimulus.ordinal == int(ordinal))
+    found = connection.execute(asked).one_or_none()
+    if found is None:
+        run_row(connection, run_id)
+        ordinals = connection.execute(select(stimulus.ordinal).where(of_run))
+        raise no_such(f"response {ordinal} of run {run_id}", ordinals.scalars())
+    wanted = _WAVEFORMS.where(waveform.channel.in_([channel, TIME]))
+    rows = connection.execute(wanted, {"of_stimulus": found.id}).all()
+    if channel == TIME or channel not in [row.channel for row in rows]:
+        names = select(waveform.channel).where(
+            waveform.stimulus_id == found.id, waveform.channel != TIME
+        )
+        known = connection.execute(names.order_by(waveform.id)).scalars()
+        raise no_such(f"channel {channel!r} in response {ordinal} of run {run_id}", known)
+    return _trace(found, rows)
+
+
+def _trace(stimulus: Row[Any], waveforms: Iterable[Row[Any]]) -> Trace:
+    run_id, ordinal = stimulus.run_id, stimulus.ordinal
+    channels = {row.channel: _channel(row, run_id, ordinal) for row in waveforms}
+    time = channels.pop(TIME, None)
+    return Trace(
+        channels,
+        start_s=stimulus.start_s,
+        interval_s=stimulus.interval_s,
+        uneven_time_s=None if time is None else time.raw,
+        notes=tuple(stimulus.notes),
+    )
+
+
+def digest(
+    settings: Mapping[str, object], responses: Sequence[Response], specs: Sequence[object]
+) -> str:
+    """Return a hash of what a fit sees of a run; the same in every database that holds it.
+
+    The stimuli are those `specs`, as they were saved: a newer labbench may say more of them.
+    """
     parts = sha256(document_sha256(settings).encode())
-    for response in responses:
+    for response, spec in zip(responses, specs, strict=True):
         trace = response.trace
         for name, channel in _waveforms(trace).items():
             unit = [name, channel.raw.dtype.name, channel.quantity, channel.unit]
@@ -160,7 +233,7 @@ def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str
             limits = [channel.rail_low, channel.rail_high, channel.floor]
             parts.update(document_sha256([unit, scale, limits]).encode())
             parts.update(np.ascontiguousarray(channel.raw).tobytes())
-        base = [response.stimulus.to_spec(), trace.start_s, trace.interval_s, trace.notes]
+        base = [spec, trace.start_s, trace.interval_s, trace.notes]
         if response.connection != OPEN:
             base.append(response.connection.to_spec())
         parts.update(document_sha256(base).encode())
@@ -172,12 +245,17 @@ def waveform_label(waveform_id: int, channel: str, ordinal: int, run_id: int) ->
     return f"Waveform {waveform_id} (channel {channel!r} of response {ordinal} of run {run_id})"
 
 
-def _channel(row: Row[Any], run_id: int, ordinal: int) -> Channel:
+def samples_of(row: Row[Any], data: bytes | None, run_id: int, ordinal: int) -> NDArray[Any]:
+    """Return the samples of a row of `schema.waveform`, (n,), in the dtype they came in."""
     label = waveform_label(row.id, row.channel, ordinal, run_id)
-    if row.data is None:
+    if data is None:
         raise StoreError(f"{label} has lost its samples: restore the file from a backup.")
+    return decode(Encoded(row.dtype, row.codec, row.crc32, data), row.n, label)
+
+
+def _channel(row: Row[Any], run_id: int, ordinal: int) -> Channel:
     return Channel(
-        decode(Encoded(row.dtype, row.codec, row.crc32, row.data), row.n, label),
+        samples_of(row, row.data, run_id, ordinal),
         row.quantity,
         row.unit,
         scale=row.scale,

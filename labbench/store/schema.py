@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -19,7 +20,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from labbench.store.append_only import only_confirmed, only_inserted
 from labbench.store.columns import (
+    day,
     document,
     flag,
     moment,
@@ -33,6 +36,8 @@ from labbench.store.columns import (
 from labbench.store.states import RUN_STATES
 
 DEVICE_KINDS = ("neuron", "memristor", "transistor", "resistor")
+# An untag and an include take back the tag and the exclude before them: no line is ever removed.
+JOURNAL_KINDS = ("note", "tag", "untag", "exclude", "include")
 # What a budget can bound: the columns of a dose that add up, and the largest voltage.
 BUDGETED = ("n_pulses", "at_voltage_s", "charge_c", "energy_j", "peak_v")
 
@@ -51,12 +56,34 @@ def _table(name: str, *parts: Column[Any] | CheckConstraint | UniqueConstraint) 
     return Table(name, metadata, *parts, sqlite_strict=True)
 
 
+wafer = _table(
+    "wafer",
+    row_id(),
+    text("label"),
+    text("material", nullable=True),
+    text("notes"),
+    moment("created_at"),
+    UniqueConstraint("label"),
+)
+
+# A place on a wafer, counted in dies from the one that its map calls 0, 0.
+die = _table(
+    "die",
+    row_id(),
+    reference("wafer", index=False),
+    whole("x"),
+    whole("y"),
+    UniqueConstraint("wafer_id", "x", "y"),
+)
+
 device = _table(
     "device",
     row_id(),
     text("name"),
     text("kind"),
     moment("created_at"),
+    reference("die", nullable=True),
+    document("geometry", nullable=True),
     one_of("kind", DEVICE_KINDS),
     UniqueConstraint("name"),
 )
@@ -74,6 +101,18 @@ session = _table(
     document("config"),
     text("config_sha256"),
     *flag("simulated"),
+    moment("ended_at", nullable=True),
+    *flag("git_dirty", nullable=True),
+)
+
+# What *IDN? says, in its parts; an answer that has no parts is whole in `model`.
+instrument = _table(
+    "instrument",
+    row_id(),
+    text("vendor"),
+    text("model"),
+    text("serial"),
+    UniqueConstraint("vendor", "model", "serial"),
 )
 
 instrument_state = _table(
@@ -86,6 +125,10 @@ instrument_state = _table(
     text("idn"),
     document("settings"),
     moment("taken_at"),
+    reference("instrument", nullable=True),
+    text("firmware", nullable=True),
+    day("calibrated_at", nullable=True),
+    day("calibration_due", nullable=True),
 )
 
 run = _table(
@@ -103,10 +146,24 @@ run = _table(
     text("error", nullable=True),
     text("source", nullable=True),
     text("source_sha256", nullable=True),
+    text("procedure_sha256", nullable=True),
     one_of("state", RUN_STATES),
     CheckConstraint("(state = 'planned') = (started_at IS NULL)", name="started"),
     CheckConstraint("(state IN ('planned', 'running')) = (ended_at IS NULL)", name="ended"),
     CheckConstraint("(source IS NULL) = (source_sha256 IS NULL)", name="source_hashed"),
+)
+
+# The settings of a run once more, one a row, so that runs are found by them; `run.settings` rules.
+setting = Table(
+    "setting",
+    metadata,
+    reference("run", index=False, primary_key=True),
+    Column("name", Text, primary_key=True),
+    real("value_real", nullable=True),
+    text("value_text", nullable=True),
+    Index("ix_setting_name", "name", "value_real"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 # Whose run it is, so that one whose process was killed is found by the next.
@@ -229,6 +286,15 @@ waveform_data = _table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# Lowest and highest count of each of n_bins stretches of a long waveform, in its own dtype: what
+# a plot of all of it needs.
+preview = _table(
+    "preview",
+    reference("waveform", index=False, primary_key=True, autoincrement=False),
+    whole("n_bins"),
+    Column("data", LargeBinary, nullable=False),
+)
+
 feature = _table(
     "feature",
     row_id(),
@@ -264,6 +330,8 @@ fit = _table(
     document("document"),
     text("dataset_sha256"),
     moment("created_at"),
+    text("labbench_version", nullable=True),
+    text("git_commit", nullable=True),
 )
 
 fit_input = Table(
@@ -283,3 +351,29 @@ comparison = _table(
     document("document"),
     moment("created_at"),
 )
+
+# What people say about a run, a device or a wafer. Only ever added to.
+journal = _table(
+    "journal",
+    row_id(),
+    text("kind"),
+    reference("run", nullable=True),
+    reference("device", nullable=True),
+    reference("wafer", nullable=True),
+    text("text"),
+    text("author"),
+    moment("created_at"),
+    one_of("kind", JOURNAL_KINDS),
+    CheckConstraint("trim(text) <> ''", name="text_given"),
+    CheckConstraint(
+        "CASE WHEN run_id IS NULL THEN 0 ELSE 1 END + CASE WHEN device_id IS NULL THEN 0 ELSE 1 END"
+        " + CASE WHEN wafer_id IS NULL THEN 0 ELSE 1 END = 1",
+        name="one_subject",
+    ),
+    CheckConstraint(
+        "kind NOT IN ('exclude', 'include') OR run_id IS NOT NULL", name="run_excluded"
+    ),
+)
+
+only_inserted(journal)
+only_confirmed(dose)

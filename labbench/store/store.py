@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from sqlalchemy import Engine
+
 from labbench.features import Feature
 from labbench.model.card import ModelCard
-from labbench.store import schema, write
-from labbench.store.engine import file_path, make_engine, prepare_file, remove_file, writing
+from labbench.store import provenance, schema, write
+from labbench.store.archive import open_read_only, why_read_only
+from labbench.store.engine import checkpoint, file_path, is_file, open_engine, remove_file, writing
 from labbench.store.migrate import require_newest
-from labbench.store.recorder import Recorder
+from labbench.store.notebook import Notebook
+from labbench.store.place import warn_if_remote
+from labbench.store.postgres import server_url
 
 
-class Store(Recorder):
-    """A lab database: what `Reader` finds, what `Recorder` records, and results.
+class Store(Notebook):
+    """A lab database: what `Reader` finds, what `Recorder` records, what `Notebook` is
+    told, and results.
 
     Every method that writes does so in one transaction: what it returned from is kept, even if
     the process is killed, and of what raised there is nothing. Several processes may read while
@@ -29,12 +35,16 @@ class Store(Recorder):
         Parameters
         ----------
         path_or_url : str or Path
-            A file, or ``sqlite:///FILE``.
+            A file, or ``sqlite:///FILE``, or ``postgresql://USER@HOST:PORT/DATABASE``.
         create : bool, optional
-            Whether a file that is not there is made.
+            Whether a file that is not there is made, or the tables of an empty database on a
+            server.
         durable : bool, optional
             Whether every commit waits for the disk. Without, a power loss (not a killed process)
             may cost the last commits: good enough for simulations.
+
+        An archived database, and one that cannot be written where it lies, is opened all the
+        same; every method that writes then raises a StoreError that says why.
 
         Raises
         ------
@@ -42,18 +52,36 @@ class Store(Recorder):
             If there is no usable database; nothing is left behind or changed then.
         NewerSchemaError
             If it was written by a newer labbench.
+
+        Warns
+        -----
+        StoreWarning
+            If it lies on a network file system.
         """
-        path = file_path(path_or_url)
-        created = prepare_file(path, create)
-        engine = make_engine(path, durable)
+        engine, made = _open_engine(path_or_url, create, durable)
         try:
             require_newest(engine, create)
         except BaseException:
             engine.dispose()
-            if created:
-                remove_file(path)
+            if made is not None:
+                remove_file(made)
             raise
-        return cls(path, engine)
+        store = cls(engine)
+        if is_file(engine):
+            warn_if_remote(store.path)
+        return store
+
+    def checkpoint(self) -> bool:
+        """Tidy up between runs: move the log of commits into the database, waiting for nobody.
+
+        A commit that finds a long log does this by itself, when it may be in the way of a run.
+
+        Returns
+        -------
+        bool
+            Whether all was moved; the rest is safe in the log, and moved the next time.
+        """
+        return checkpoint(self.engine)
 
     def close(self) -> None:
         """Close the database; the last one to close it tidies up the files beside it."""
@@ -116,8 +144,11 @@ class Store(Recorder):
         dataset_sha256 : str
             From `dataset_sha256`, when the data were read.
         """
+        programme = provenance.version_and_commit()
         with writing(self.engine) as connection:
-            return write.save_fit(connection, card_id, run_ids, status, document, dataset_sha256)
+            return write.save_fit(
+                connection, card_id, run_ids, status, document, dataset_sha256, programme
+            )
 
     def save_comparison(self, device_id: int, card_id: int, document: Mapping[str, object]) -> int:
         """Save a scorecard of a device beside a card and return its id."""
@@ -130,3 +161,14 @@ class Store(Recorder):
                 document=document,
                 created_at=write.now(),
             )
+
+
+def _open_engine(
+    path_or_url: str | Path, create: bool, durable: bool
+) -> tuple[Engine, Path | None]:
+    """Return an engine, for reading only where nothing can be written, and the file it made."""
+    if server_url(path_or_url) is None and (path := file_path(path_or_url)).is_file():
+        reason = why_read_only(path)
+        if reason is not None:
+            return open_read_only(path, reason), None
+    return open_engine(path_or_url, create, durable)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labbench.bench import foresee, open_bench, read_bench, run_procedure
-from labbench.bench.dry_run import made_up_trace
 from labbench.bench.run import begin_session
+from labbench.bench.stand_in import made_up_trace
 from labbench.errors import BudgetError, LimitError
 from labbench.features import Response, read_pulses
 from labbench.stimulus import Pulse, PulseTrain
@@ -98,8 +98,7 @@ def test_a_made_up_answer_reads_as_it_was_meant(fires, gap_s):
         pulses.append(Pulse(start_s, 1e-3, 0.8))
         start_s = pulses[-1].end_s + gap_s
     train = PulseTrain(tuple(pulses), duration_s=start_s + 1e-3)
-    meant = dict(zip(pulses, fires, strict=True))
-    readings = read_pulses(Response(train, made_up_trace(train, meant.__getitem__)))
+    readings = read_pulses(Response(train, made_up_trace(train, fires)))
     assert [reading.fired for reading in readings] == fires
 
 
@@ -116,7 +115,7 @@ def test_every_procedure_can_be_foreseen_and_is_not_touched(description, name):
 
 
 def test_a_protocol_without_an_end_is_refused(description, monkeypatch):
-    monkeypatch.setattr("labbench.bench.dry_run.MOST_STIMULI", 50)
+    monkeypatch.setattr("labbench.bench.stand_in.MOST_STIMULI", 50)
     with pytest.raises(LimitError, match="does not end within 50 stimuli"):
         foresee(Endless(), description)
 

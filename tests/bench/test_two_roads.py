@@ -88,7 +88,7 @@ def test_stochasticity(bench):
     settings = {"repeats": 150, "trains": 12}
     measured, simulated = both_roads(bench, "stochasticity", settings, repeats=4)
     assert_agree(measured, simulated, at_least=15)
-    spread = next(f for label, f in measured.items() if label.startswith("latency_cv"))
+    spread = next(f for label, f in measured.items() if label.startswith("latency_spread"))
     assert spread.value > 4 * spread.stderr
     intervals = next(f for label, f in measured.items() if label.startswith("interval_cv"))
     assert intervals.value > 4 * intervals.stderr

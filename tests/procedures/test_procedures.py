@@ -176,5 +176,5 @@ def test_an_unknown_procedure_names_the_known_ones():
 def test_settings_belong_to_the_instance_only():
     changed = configure(PROCEDURES["threshold_firing"], {"repeats": 3})
     fresh = configure(PROCEDURES["threshold_firing"], {})
-    assert (changed.repeats, fresh.repeats) == (3, 30)
+    assert (changed.repeats, fresh.repeats) == (3, PROCEDURES["threshold_firing"]().repeats)
     assert [s.name for s in settings_of(type(fresh))][:2] == ["width_s", "start_v"]

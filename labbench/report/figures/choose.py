@@ -163,7 +163,7 @@ _CURVES = (
         "gap. Below 1 the residue of the burst hastens it.",
     ),
     _Curve(
-        "refractory_period",
+        "gate_discharge",
         "interval",
         ("control_resistance_ohm", "Ohm", "Control resistor"),
         "Interval against control resistor",

@@ -143,10 +143,10 @@ def _with_units(
     unused = set(options.units)
     completed = []
     for column in columns:
-        keys = [k for k in (column.role, column.name) if k in options.units]
+        keys = [k for k in (column.role, column.name) if k and k in options.units]
         unused.difference_update(keys)
         unit = options.units[keys[0]] if keys else column.unit
-        if keys and column.unit is not None and find_unit(unit) != find_unit(column.unit):
+        if keys and unit and column.unit is not None and find_unit(unit) != find_unit(column.unit):
             raise _header_error(
                 source,
                 block,
@@ -216,7 +216,9 @@ def _check_present(
 def _current(found: dict[str, Column], options: ReadOptions, notes: list[str]) -> Channel | None:
     if "drop" in found and options.shunt_ohm is not None:
         drop = _channel(found["drop"])
-        notes.append(f"the current is the voltage of {found['drop'].name!r} / {options.shunt_ohm:g} ohm")
+        notes.append(
+            f"the current is the voltage of {found['drop'].name!r} / {options.shunt_ohm:g} ohm"
+        )
         per_ohm = 1.0 / options.shunt_ohm
         return replace(
             drop,

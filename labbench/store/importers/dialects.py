@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from labbench.errors import ImportFileError
 from labbench.store.importers import (
     bare,
     bracketed,

@@ -150,9 +150,7 @@ def _unit(setup: _Setup, name: str) -> str | None:
         for variable, unit in named:
             if variable == name and unit:
                 return unit
-    functions = zip(
-        setup.get("Function.User.Name"), setup.get("Function.User.Unit"), strict=False
-    )
+    functions = zip(setup.get("Function.User.Name"), setup.get("Function.User.Unit"), strict=False)
     for variable, unit in functions:
         if variable == name and unit:
             return unit

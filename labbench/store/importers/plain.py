@@ -42,9 +42,7 @@ def read(source: SourceText, options: ReadOptions) -> list[Block]:
         role, unit = name_role(name)
         columns.append(Column(name, values, unit, role))
     is_mapped = bool(options.columns)
-    return [
-        Block(tuple(columns), grid.line_numbers, needs_current=not is_mapped, notes=grid.notes)
-    ]
+    return [Block(tuple(columns), grid.line_numbers, needs_current=not is_mapped, notes=grid.notes)]
 
 
 def name_role(name: str) -> tuple[str | None, str | None]:

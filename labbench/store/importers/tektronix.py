@@ -47,7 +47,9 @@ def read(source: SourceText, options: ReadOptions) -> list[Block]:
         )
     bits = int(number["BIT_NR"])
     low, high = (
-        (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if preamble["BN_FMT"] == "RI" else (0, 2**bits - 1)
+        (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        if preamble["BN_FMT"] == "RI"
+        else (0, 2**bits - 1)
     )
     is_wrong = (codes != np.round(codes)) | (codes < low) | (codes > high)
     if is_wrong.any():

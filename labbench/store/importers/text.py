@@ -77,9 +77,7 @@ def read_text(path: Path, encoding: str | None = None) -> SourceText:
             f"{path.name}: is not text in {found} ({error}); give another --encoding."
         ) from None
     if not is_exact or not _CONTROLS.isdisjoint(text):
-        raise ImportFileError(
-            f"{path.name}: is not text; export it as CSV, not as a binary file."
-        )
+        raise ImportFileError(f"{path.name}: is not text; export it as CSV, not as a binary file.")
     notes = []
     if encoding is None and found == "latin-1":
         notes.append("the file is not UTF-8: read as Latin-1 (--encoding says otherwise)")

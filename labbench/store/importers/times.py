@@ -47,7 +47,7 @@ def check_times(
             usable_s[group] -= start_s
             notes.append(f"times shifted by {-start_s:.9g} s, so that the record starts at 0 s")
         grid_s, step_s = _grid(time_s[group])
-        if grid_s > _COARSE * step_s and not notes[-1:] == [_coarse_note(grid_s, step_s)]:
+        if grid_s > _COARSE * step_s and notes[-1:] != [_coarse_note(grid_s, step_s)]:
             notes.append(_coarse_note(grid_s, step_s))
     if n_repeated:
         notes.append(f"{n_repeated} times repeat the one before: the file rounds its times")

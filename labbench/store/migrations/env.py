@@ -2,26 +2,50 @@
 
 Foreign keys are off meanwhile: rebuilding a table with them on refuses or deletes its children.
 SQLite ignores that switch inside of a transaction, so it is thrown before, on the raw connection.
+PostgreSQL rebuilds no table and keeps its foreign keys on: the same revisions run with ALTER TABLE,
+as long as they leave it to alembic (``recreate="auto"``) whether a table is rebuilt.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from alembic import context
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from labbench.errors import StoreError
-from labbench.store.engine import plain_errors
+from labbench.store.engine import is_file, name_of, plain_errors
+from labbench.store.migrate import changed_counts, row_counts
 from labbench.store.schema import metadata
 
 
 def _set_foreign_keys(connection: Connection, state: str) -> None:
+    if not is_file(connection.engine):
+        return
     raw = connection.connection.dbapi_connection
     assert raw is not None
     raw.cursor().execute(f"PRAGMA foreign_keys={state}")
 
 
+def _broken_references(connection: Connection) -> Sequence[Row[Any]]:
+    if not is_file(connection.engine):
+        return []
+    return connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+
+
+def _keep_revision(connection: Connection) -> None:
+    """Keep the revision where tools look that know SQLite and not Alembic."""
+    if is_file(connection.engine):
+        found = context.get_context().get_current_revision() or "0"
+        connection.exec_driver_sql(f"PRAGMA user_version={int(found)}")
+
+
 def _run(engine: Engine) -> None:
-    """Run what is pending in one transaction, which ends with a check of all references."""
+    """Run what is pending in one transaction, which ends with a check of all that was there."""
+    copy = context.config.attributes.get("copy")
+    copied = "" if copy is None else f" Its copy from before is {copy}."
+    left = f"The database {name_of(engine)} was left as it was:"
     with plain_errors(engine), engine.connect() as connection:
         connection.execution_options(writes=True)
         _set_foreign_keys(connection, "OFF")
@@ -30,13 +54,18 @@ def _run(engine: Engine) -> None:
                 context.configure(
                     connection=connection, target_metadata=metadata, render_as_batch=True
                 )
+                before = row_counts(connection)
                 context.run_migrations()
-                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                _keep_revision(connection)
+                broken = _broken_references(connection)
                 if broken:
                     raise StoreError(
-                        f"The database {engine.url.database} was left as it was: its new schema "
-                        f"would break {len(broken)} references, first in table {broken[0][0]!r}."
+                        f"{left} its new schema would break {len(broken)} references, first in "
+                        f"table {broken[0][0]!r}.{copied}"
                     )
+                lost = changed_counts(before, row_counts(connection))
+                if lost:
+                    raise StoreError(f"{left} its new schema would change {lost}.{copied}")
         finally:
             _set_foreign_keys(connection, "ON")
 

@@ -169,7 +169,7 @@ def test_units_are_scaled(tmp_path, header, scale):
         ("voltage_V,current_A\n1,2\ninf,1\n", ["line 3", "voltage_V", "inf"]),
         ("voltage_V,current_A\n1,2\n", ["line 2", "single sample"]),
         ("voltage_V,point\n1,2\n3,4\n", ["line 1", "current", "found: voltage_V,point"]),
-        ("voltage_V;current_A\n1;2\n", ["line 1", "voltage_V;current_A"]),
+        ("voltage_V|current_A\n1|2\n", ["line 1", "voltage_V|current_A"]),
         ("voltage,current_A\n1,2\n3,4\n", ["'voltage'", "no unit", "voltage_mV"]),
         ("voltage_V,current_Oe\n1,2\n3,4\n", ["'current_Oe'", "'Oe'", "current_uA"]),
         ("voltage_MV,current_A\n1,2\n3,4\n", ["'voltage_MV'", "voltage_mV"]),
@@ -177,7 +177,6 @@ def test_units_are_scaled(tmp_path, header, scale):
         ("voltage_V,abs_current_A\n1,2\n3,-4\n", ["line 3", "magnitude", "-4"]),
         ("sweep,voltage_V,current_A\n0,1,2\n1,1,2\n0,1,2\n", ["line 4", "group 0"]),
         ("point,voltage_V,current_A\n0,1,2\n2,1,2\n", ["line 3", "point 2 follows point 0"]),
-        ("time_s,voltage_V,current_A\n0,1,2\n2,1,2\n1,1,2\n", ["line 4", "goes back"]),
     ],
 )
 def test_trouble_names_the_line_and_what_to_do(tmp_path, content, parts):
@@ -192,10 +191,7 @@ def test_trouble_names_the_line_and_what_to_do(tmp_path, content, parts):
 def test_binary_and_missing_files_are_refused(tmp_path):
     binary = tmp_path / "file.bin"
     binary.write_bytes(bytes(range(256)))
-    with pytest.raises(ImportFileError, match="not UTF-8 text"):
-        read_recording(binary)
-    binary.write_bytes("voltage_V,current_A\n".encode("utf-16"))
-    with pytest.raises(ImportFileError, match="not UTF-8 text"):
+    with pytest.raises(ImportFileError, match="not text"):
         read_recording(binary)
     with pytest.raises(ImportFileError, match=r"none\.csv: cannot be read"):
         read_recording(tmp_path / "none.csv")
