@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from math import inf, log1p
 from pathlib import Path
-from threading import RLock
 from typing import Annotated, Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from instruments.simulated.keithley7001 import SwitchSystem
 from instruments.simulated.prober.velox import Prober
 from instruments.simulated.prober.wafer import Wafer, WaferEntry
 from instruments.simulated.relays import Relay, RelayEntry, Route, build_relays
+from instruments.uninterrupted import Turn
 from labbench.errors import BenchError, CardError
 from labbench.model import PARAMETERS, ModelCard, read_card
 
@@ -159,14 +159,14 @@ class SimulatedBench:
         By canonical resource name.
     ports : mapping of str to Port
         What a link sees of each, with its faults.
-    lock : RLock
+    lock : Turn
         Held while a message is handled: instruments may be used from several threads.
     """
 
     def __init__(self, entry: SimulatedEntry) -> None:
         self.clock = VirtualClock(entry.pace)
         self.message_latency_s = entry.message_latency_s
-        self.lock = RLock()
+        self.lock = Turn()
         self.truth: ModelCard | None = None
         self.circuit = Circuit(self.clock, self._devices(entry))
         relays = build_relays(entry.relays, self.circuit, entry.seed)

@@ -14,6 +14,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from instruments.uninterrupted import uninterrupted
 from labbench.bench.bench import Bench
 from labbench.bench.calibration import overdue
 from labbench.bench.compliance import policy_named
@@ -306,7 +307,7 @@ def _signals_as_interrupts() -> Iterator[threading.Event]:
         # Only the first one: an impatient second must not cut the way to the safe state short.
         if not signalled.is_set():
             signalled.set()
-            raise KeyboardInterrupt(f"signal {number}")
+            uninterrupted.interrupt(f"signal {number}")
 
     before = {each: signal.signal(each, interrupt) for each in STOP_SIGNALS}
     try:
