@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from math import isclose
 from typing import Any, ClassVar
 
 import numpy as np
 
 from labbench.errors import InstrumentError, ReadbackError, StimulusError
 from labbench.stimulus import Stimulus
+
+# Instruments round what they are told to the digits that they show.
+_SETTING_TOLERANCE, _LEVEL_TOLERANCE_V = 2e-3, 1e-4
 
 
 class BurstSource(ABC):
@@ -46,6 +51,32 @@ class BurstSource(ABC):
     @abstractmethod
     def _end(self) -> tuple[str, ...]:
         """Return the commands that switch the output off and leave zero behind."""
+
+    def _verify(self, asked: Mapping[str, float | str]) -> None:
+        """Read back what decides what the output does once it is on.
+
+        A generator that missed that it plays bursts would repeat the waveform without an end.
+
+        Raises
+        ------
+        ReadbackError
+            If a setting is not what was asked for; the output is off then.
+        """
+        found = self._read_back(tuple(asked))
+        wrong = [
+            f"{name} is {found[name]!r}, not {wanted!r}"
+            for name, wanted in asked.items()
+            if not _is_taken(wanted, found[name])
+        ]
+        if wrong:
+            raise ReadbackError(
+                f"{self.driver.resource} did not take its settings: {'; '.join(wrong)}. Its output "
+                "is off; check the link, and switch the instrument off and on."
+            )
+
+    def _read_back(self, names: Sequence[str]) -> dict[str, float | str]:
+        """Return settings of the output as the instrument has them."""
+        return {name: getattr(self._output, name) for name in names}
 
     @property
     def identity(self) -> str:
@@ -106,6 +137,12 @@ class BurstSource(ABC):
                 f"{self.driver.resource}: the level is {level_v:g} V after setting 0 V."
             )
         self.driver.check_errors()
+
+
+def _is_taken(asked: float | str, found: float | str) -> bool:
+    if isinstance(asked, str) or isinstance(found, str):
+        return asked == found
+    return isclose(asked, float(found), rel_tol=_SETTING_TOLERANCE, abs_tol=_LEVEL_TOLERANCE_V)
 
 
 def _is_same(one: Stimulus, other: Stimulus) -> bool:

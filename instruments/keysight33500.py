@@ -6,6 +6,7 @@ upload binary waveforms.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from instruments.arbitrary import Samples, digitise
 from instruments.burst import BurstSource
 from instruments.link import LinkedInstrument
 from instruments.roles import Clock
+from labbench.errors import ReadbackError
 from labbench.stimulus import Stimulus
 
 # Into an open circuit; the smaller models' limits, which the larger ones keep too.
@@ -27,6 +29,15 @@ MAX_RATE_HZ = 160e6
 _FAST_MODELS, _FAST_RATE_HZ = ("33611A", "33612A", "33621A", "33622A"), 0.8 / 2.9e-9
 _ARB_NAME = "LABBENCH"
 _SWITCH = {True: 1, False: 0}
+# What is read back before an output is switched on.
+_QUERIES = {
+    "is_burst_on": "SOUR{ch}:BURS:STAT?",
+    "burst_cycles": "SOUR{ch}:BURS:NCYC?",
+    "trigger_source": "TRIG{ch}:SOUR?",
+    "arb_rate_hz": "SOUR{ch}:FUNC:ARB:SRAT?",
+    "amplitude_v": "SOUR{ch}:VOLT?",
+    "offset_v": "SOUR{ch}:VOLT:OFFS?",
+}
 
 
 class GeneratorChannel(Channel):
@@ -215,8 +226,32 @@ class Keysight33500(BurstSource):
             output.offset_v = 0.0
             output.amplitude_v = samples.amplitude_v
             output.offset_v = samples.offset_v
+        self._verify(
+            {
+                "is_burst_on": True,
+                "burst_cycles": 1,
+                "trigger_source": "BUS",
+                "arb_rate_hz": 1 / samples.interval_s,
+                "amplitude_v": samples.amplitude_v,
+                "offset_v": samples.offset_v,
+            }
+        )
         self._waveform = samples.interval_s, samples.codes
         return samples.emitted
+
+    def _read_back(self, names: Sequence[str]) -> dict[str, float | str]:
+        """Return settings of the output, all of them with one question."""
+        queries = [_QUERIES[name].format(ch=self._output.id) for name in names]
+        answers = self.driver.ask(";:".join(queries)).strip().split(";")
+        if len(answers) != len(names):
+            raise ReadbackError(
+                f"{self.driver.resource} has {len(answers)} answers to {len(names)} questions: "
+                f"{answers}."
+            )
+        return {
+            name: answer if name == "trigger_source" else float(answer)
+            for name, answer in zip(names, answers, strict=True)
+        }
 
     def _select(self, samples: Samples) -> None:
         output = self._output

@@ -176,6 +176,14 @@ class Keysight81160A(BurstSource):
         output.trigger_mode = "MAN"
         output.cycles = 1
         self.driver.check_errors()
+        self._verify(
+            {
+                "trigger_mode": "MAN",
+                "cycles": 1,
+                "amplitude_v": samples.amplitude_v * shown,
+                "offset_v": offset_v * shown,
+            }
+        )
         return _requantised(samples.emitted, offset_v, step_v)
 
     def _end(self) -> tuple[str, ...]:

@@ -9,8 +9,11 @@ Names and versions are a file format: the store keeps them, never an import path
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from pymeasure.experiment import FloatParameter, IntegerParameter, Procedure
@@ -255,3 +258,12 @@ __all__ = [
     "settings_of",
     "single_pulse",
 ]
+
+
+def source_sha256(procedure: type[NeuronProcedure]) -> str | None:
+    """Return the hash of the file that a procedure is written in; None where there is no file.
+
+    What it imports is not in it: the programme's own commit stands for that.
+    """
+    path = getattr(sys.modules.get(procedure.__module__), "__file__", None)
+    return None if path is None else sha256(Path(path).read_bytes()).hexdigest()

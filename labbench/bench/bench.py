@@ -347,6 +347,7 @@ class Bench:
         limits = self.description.limits
         lines = [
             f"{role}: {instrument.identity} at {entry.address} ({entry.driver})"
+            + (f", CALIBRATION OVERDUE since {entry.calibration_due}" if entry.is_overdue else "")
             for role, (entry, instrument) in self.roles().items()
         ]
         reach = ""

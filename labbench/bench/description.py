@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,11 +23,17 @@ class _Section(BaseModel):
 
 
 class InstrumentEntry(_Section):
-    """One instrument: its driver, VISA address and channel."""
+    """One instrument: its driver, VISA address and channel, and until when it is calibrated."""
 
     driver: str
     address: str
     channel: Channel = 1
+    calibration_due: date | None = None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its calibration has run out."""
+        return self.calibration_due is not None and self.calibration_due < date.today()
 
 
 class Instruments(_Section):

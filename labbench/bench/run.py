@@ -22,7 +22,7 @@ from labbench.features.pulses import has_pulses
 from labbench.report.device import draw_features, save_features
 from labbench.stimulus import PulseTrain, Stimulus
 from labbench.store import PulseRow, Store
-from procedures.base import NeuronProcedure
+from procedures.base import NeuronProcedure, source_sha256
 
 _LOG = logging.getLogger("labbench.bench")
 
@@ -60,8 +60,15 @@ def begin_session(bench: Bench, store: Store) -> int:
     config = bench.description.model_dump(mode="json", exclude={"simulated"})
     session_id = store.begin_session(config, simulated=bench.description.is_simulated)
     for role, (entry, instrument) in bench.roles().items():
+        due = entry.calibration_due
         store.add_instrument_state(
-            session_id, role, entry.address, entry.driver, instrument.identity, {}
+            session_id,
+            role,
+            entry.address,
+            entry.driver,
+            instrument.identity,
+            {},
+            calibration_due=None if due is None else due.isoformat(),
         )
     return session_id
 
@@ -122,7 +129,11 @@ def run_procedure(
         procedure.version,
         dict(procedure.parameter_values()),
         seed=None,
+        procedure_sha256=source_sha256(type(procedure)),
     )
+    for role, (entry, _) in bench.roles().items():
+        if entry.is_overdue:
+            on_notice(f"The calibration of the {role} ran out on {entry.calibration_due}.")
     device = next(each.name for each in store.devices() if each.id == device_id)
     player = GuardedPlayer(
         bench, store, run_id, procedure, policy, store.dose(device), store.budget(device)

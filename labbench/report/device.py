@@ -83,7 +83,7 @@ def load_device(store: Store, device: str, run_ids: Sequence[int] | None = None)
     store : Store
     device : str
     run_ids : sequence of int, optional
-        Only these.
+        Only these, excluded ones too; without, all that the journal does not exclude.
 
     Raises
     ------
@@ -93,7 +93,8 @@ def load_device(store: Store, device: str, run_ids: Sequence[int] | None = None)
     runs = tuple(
         run
         for run in store.runs(device=device, state="finished")
-        if properties_of(run.procedure) and (run_ids is None or run.id in run_ids)
+        if properties_of(run.procedure)
+        and (run.excluded is None if run_ids is None else run.id in run_ids)
     )
     if not runs:
         known = ", ".join([*PROCEDURES, *IMPORTED])

@@ -61,6 +61,17 @@ def encode(samples: NDArray[Any], codec: str = ZSTD) -> Encoded:
     return Encoded(dtype, codec, zlib.crc32(data), data)
 
 
+def to_bytes(samples: NDArray[Any]) -> bytes:
+    """Return samples as they are, without compression, in the byte order of the store."""
+    return np.ascontiguousarray(samples, dtype=_STORED_AS[samples.dtype.name]).tobytes()
+
+
+def from_bytes(data: bytes, dtype: str) -> NDArray[Any]:
+    """Return the samples that `to_bytes` was given, (n,)."""
+    stored = np.dtype(_STORED_AS[dtype])
+    return np.frombuffer(data, dtype=stored).astype(stored.newbyteorder("="), copy=False)
+
+
 def decode(stored: Encoded, n: int, label: str) -> NDArray[Any]:
     """Unpack samples.
 

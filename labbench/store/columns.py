@@ -63,10 +63,12 @@ def row_id() -> Column[int]:
     return Column("id", Integer, primary_key=True)
 
 
-def reference(table: str, index: bool = True, **options: Any) -> Column[int]:
+def reference(
+    table: str, index: bool = True, nullable: bool = False, **options: Any
+) -> Column[int]:
     """Refer to a row; ``index=False`` only where a key of the table begins with this column."""
     target = ForeignKey(f"{table}.id", ondelete="RESTRICT")
-    return Column(f"{table}_id", Integer, target, nullable=False, index=index, **options)
+    return Column(f"{table}_id", Integer, target, nullable=nullable, index=index, **options)
 
 
 def text(name: str, nullable: bool = False) -> Column[str]:
@@ -84,9 +86,9 @@ def whole(name: str, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
-def document(name: str) -> Column[Any]:
+def document(name: str, nullable: bool = False) -> Column[Any]:
     """Return a JSON column."""
-    return Column(name, JSON, nullable=False)
+    return Column(name, JSON(none_as_null=True), nullable=nullable)
 
 
 def moment(name: str, nullable: bool = False) -> Column[datetime]:

@@ -11,25 +11,58 @@ from sqlalchemy import Connection, Select, Table, select
 from labbench.errors import NotFoundError
 from labbench.features import Feature, Outcome
 from labbench.model.card import card_from_dict
-from labbench.store import schema
+from labbench.store import journal, schema
 from labbench.store.process import Process
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
     ComplianceRecord,
     DeviceRecord,
+    DieRecord,
     FeatureRecord,
     FitRecord,
     InstrumentRecord,
     RunRecord,
     SessionRecord,
+    WaferRecord,
 )
 
 
 def devices(connection: Connection) -> list[DeviceRecord]:
     """See `Store.devices`."""
-    rows = connection.execute(select(schema.device).order_by(schema.device.c.name))
-    return [DeviceRecord(**row) for row in rows.mappings()]
+    device, die, wafer = schema.device.c, schema.die.c, schema.wafer.c
+    asked = (
+        select(
+            device.id,
+            device.name,
+            device.kind,
+            device.created_at,
+            wafer.label.label("wafer"),
+            die.x,
+            die.y,
+            device.geometry,
+        )
+        .join_from(schema.device, schema.die, isouter=True)
+        .join(schema.wafer, isouter=True)
+        .order_by(device.name)
+    )
+    return [DeviceRecord(**row) for row in connection.execute(asked).mappings()]
+
+
+def wafers(connection: Connection) -> list[WaferRecord]:
+    """See `Store.wafers`."""
+    rows = connection.execute(select(schema.wafer).order_by(schema.wafer.c.label))
+    return [WaferRecord(**row) for row in rows.mappings()]
+
+
+def dies(connection: Connection, wafer: str) -> list[DieRecord]:
+    """See `Store.dies`."""
+    known = {each.label: each.id for each in wafers(connection)}
+    if wafer not in known:
+        raise NotFoundError(f"There is no wafer {wafer!r} in this database; {_list(known)}.")
+    die = schema.die.c
+    asked = select(die.id, die.x, die.y).where(die.wafer_id == known[wafer]).order_by(die.y, die.x)
+    return [DieRecord(wafer=wafer, **row) for row in connection.execute(asked).mappings()]
 
 
 def require_device(connection: Connection, name: str) -> None:
@@ -50,6 +83,8 @@ def session(connection: Connection, session_id: int) -> SessionRecord:
             states.c.driver,
             states.c.idn,
             states.c.settings,
+            states.c.firmware,
+            states.c.calibration_due,
             states.c.taken_at,
         )
         .where(states.c.session_id == int(session_id))
@@ -88,6 +123,7 @@ def runs(
             run.started_at,
             run.ended_at,
             run.error,
+            run.procedure_sha256,
             run.source_sha256,
         )
         .join_from(schema.run, schema.device)
@@ -101,7 +137,11 @@ def runs(
     ):
         if wanted is not None:
             asked = asked.where(column == wanted)
-    return [RunRecord(**row) for row in connection.execute(asked).mappings()]
+    reasons = journal.exclusions(connection)
+    return [
+        RunRecord(**row, excluded=reasons.get(row["id"]))
+        for row in connection.execute(asked).mappings()
+    ]
 
 
 def owners(connection: Connection, run_ids: Sequence[int]) -> dict[int, Process]:

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from labbench.features import Response
-from labbench.store import frames, ledger, read, responses
+from labbench.store import frames, journal, ledger, read, responses
 from labbench.store.engine import reading
+from labbench.store.preview import Preview
 from labbench.store.process import Process, is_gone
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
     ComplianceRecord,
     DeviceRecord,
+    DieRecord,
     DoseRecord,
     FeatureRecord,
     FitRecord,
+    JournalRecord,
     RunRecord,
     SessionRecord,
+    WaferRecord,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +55,32 @@ class Reader:
         """Return all devices, by name."""
         with reading(self.engine) as connection:
             return read.devices(connection)
+
+    def wafers(self) -> list[WaferRecord]:
+        """Return all wafers, by label."""
+        with reading(self.engine) as connection:
+            return read.wafers(connection)
+
+    def dies(self, wafer: str) -> list[DieRecord]:
+        """Return the dies of a wafer, row by row."""
+        with reading(self.engine) as connection:
+            return read.dies(connection, wafer)
+
+    def journal(
+        self, *, run: int | None = None, device: str | None = None, wafer: str | None = None
+    ) -> list[JournalRecord]:
+        """Return what was said of a run, a device or a wafer, or of all, oldest first."""
+        is_all = run is None and device is None and wafer is None
+        subject = None if is_all else journal.subject_of(run, device, wafer)
+        with reading(self.engine) as connection:
+            return journal.entries(connection, subject)
+
+    def tags(
+        self, *, run: int | None = None, device: str | None = None, wafer: str | None = None
+    ) -> tuple[str, ...]:
+        """Return the tags that a run, a device or a wafer has now."""
+        with reading(self.engine) as connection:
+            return journal.tags(connection, journal.subject_of(run, device, wafer))
 
     def session(self, session_id: int) -> SessionRecord:
         """Return a session with its instruments."""
@@ -116,6 +146,15 @@ class Reader:
         with reading(self.engine) as connection:
             read.run_row(connection, run_id)
             return responses.read(connection, run_id)
+
+    def preview(self, run_id: int, ordinal: int, channel: str) -> Preview | None:
+        """Return a picture of a long waveform, without reading its samples.
+
+        None where there is none: the waveform is short or not evenly sampled, was recorded by a
+        labbench that made no pictures, or is not there.
+        """
+        with reading(self.engine) as connection:
+            return responses.preview(connection, run_id, ordinal, channel)
 
     def pulses(self, run_id: int) -> pd.DataFrame:
         """Return one row a pulse: ordinal of its stimulus, index, `PulseRow` fields."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labbench.features import Response
-from labbench.store import ledger, provenance, responses, schema, write
+from labbench.store import journal, ledger, provenance, responses, schema, write
 from labbench.store.dose import Dose
 from labbench.store.engine import writing
+from labbench.store.identity import identity_of
 from labbench.store.process import this_process
 from labbench.store.reader import Reader
 from labbench.store.records import PulseRow
@@ -19,7 +20,25 @@ class Recorder(Reader):
     Each method is one transaction.
     """
 
-    def add_device(self, name: str, kind: str) -> int:
+    def add_wafer(self, label: str, material: str | None = None) -> int:
+        """Return the id of a wafer, adding it if it is new."""
+        with writing(self.engine) as connection:
+            return write.add_wafer(connection, label, material)
+
+    def add_die(self, wafer_id: int, x: int, y: int) -> int:
+        """Return the id of the die at a column and row of a wafer, adding it if it is new."""
+        with writing(self.engine) as connection:
+            return write.add_once(
+                connection, schema.die, wafer_id=int(wafer_id), x=int(x), y=int(y)
+            )
+
+    def add_device(
+        self,
+        name: str,
+        kind: str,
+        die_id: int | None = None,
+        geometry: Mapping[str, object] | None = None,
+    ) -> int:
         """Return the id of a device, adding it if it is new.
 
         Parameters
@@ -27,9 +46,41 @@ class Recorder(Reader):
         name : str
         kind : {"neuron", "memristor", "transistor", "resistor"}
             A device cannot change its kind.
+        die_id : int, optional
+            Where it is, from `add_die`; it cannot move.
+        geometry : mapping, optional
+            Of a new device: its shape, JSON-ready, by names with units.
         """
         with writing(self.engine) as connection:
-            return write.add_device(connection, name, kind)
+            return write.add_device(connection, name, kind, die_id, geometry)
+
+    def note(
+        self,
+        text: str,
+        *,
+        kind: str = "note",
+        run: int | None = None,
+        device: str | None = None,
+        wafer: str | None = None,
+        author: str | None = None,
+    ) -> int:
+        """Say something of a run, a device or a wafer in the journal, and return its id.
+
+        Parameters
+        ----------
+        text : str
+            The note, the name of the tag, or the reason of an exclusion or inclusion.
+        kind : {"note", "tag", "untag", "exclude", "include"}
+            An excluded run stays where it is, and fits and comparisons leave it out.
+        run, device, wafer : optional
+            One of them.
+        author : str, optional
+            Whoever is logged in, if not given.
+        """
+        subject = journal.subject_of(run, device, wafer)
+        name = provenance.user() if author is None else author
+        with writing(self.engine) as connection:
+            return journal.add(connection, subject, kind, text, name)
 
     def begin_session(
         self, config: Mapping[str, object], simulated: bool, operator: str | None = None
@@ -57,13 +108,33 @@ class Recorder(Reader):
         driver: str,
         idn: str,
         settings: Mapping[str, object],
+        calibration_due: str | None = None,
     ) -> int:
-        """Note which instrument fills a role in a session, and how it is set now."""
+        """Note which instrument fills a role in a session, and how it is set now.
+
+        Parameters
+        ----------
+        session_id : int
+        role, resource, driver : str
+        idn : str
+            Its answer to ``*IDN?``, whole; the instrument is known again by it.
+        settings : mapping
+            JSON-ready.
+        calibration_due : str, optional
+            ISO date.
+        """
+        vendor, model, serial, firmware = identity_of(idn)
         with writing(self.engine) as connection:
+            instrument_id = write.add_once(
+                connection, schema.instrument, vendor=vendor, model=model, serial=serial
+            )
             return write.add_row(
                 connection,
                 schema.instrument_state,
                 session_id=int(session_id),
+                instrument_id=instrument_id,
+                firmware=firmware,
+                calibration_due=calibration_due,
                 role=role,
                 resource=resource,
                 driver=driver,
@@ -81,6 +152,7 @@ class Recorder(Reader):
         settings: Mapping[str, object],
         seed: int | None,
         source: str | None = None,
+        procedure_sha256: str | None = None,
     ) -> int:
         """Plan a run, and return its id; `start_run` starts it.
 
@@ -95,11 +167,14 @@ class Recorder(Reader):
             Fits in 64 bits.
         source : str, optional
             The text of the imported file, if the run is not measured here.
+        procedure_sha256 : str, optional
+            Of the file that the procedure's class is in.
         """
         with writing(self.engine) as connection:
             return write.plan_run(
-                connection, session_id, device_id, procedure, version, settings, seed, source
-            )
+                connection, session_id, device_id, procedure, version, settings, seed, source,
+                procedure_sha256,
+            )  # fmt: skip
 
     def start_run(self, run_id: int) -> None:
         """Start a planned run; it is running, in this process, until `end_run`."""
@@ -116,13 +191,15 @@ class Recorder(Reader):
         settings: Mapping[str, object],
         seed: int | None,
         source: str | None = None,
+        procedure_sha256: str | None = None,
     ) -> int:
         """Plan a run and start it at once; the parameters are those of `plan_run`."""
         owner = this_process()
         with writing(self.engine) as connection:
             run_id = write.plan_run(
-                connection, session_id, device_id, procedure, version, settings, seed, source
-            )
+                connection, session_id, device_id, procedure, version, settings, seed, source,
+                procedure_sha256,
+            )  # fmt: skip
             write.start_run(connection, run_id, owner)
             return run_id
 

@@ -37,12 +37,70 @@ class PulseRow:
 
 
 @dataclass(frozen=True)
+class WaferRecord:
+    """A wafer."""
+
+    id: int
+    label: str
+    material: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class DieRecord:
+    """A die: its place on its wafer, in columns and rows."""
+
+    id: int
+    wafer: str
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
 class DeviceRecord:
-    """A device; `kind` is "neuron", "memristor", "transistor" or "resistor"."""
+    """A device.
+
+    Attributes
+    ----------
+    kind : str
+        "neuron", "memristor", "transistor" or "resistor".
+    wafer, x, y : optional
+        Where it is, if that is known.
+    geometry : mapping, optional
+        Whatever describes its shape, by names with units.
+    """
 
     id: int
     name: str
     kind: str
+    created_at: datetime
+    wafer: str | None = None
+    x: int | None = None
+    y: int | None = None
+    geometry: Document | None = None
+
+
+@dataclass(frozen=True)
+class JournalRecord:
+    """What somebody said of a run, a device or a wafer.
+
+    Attributes
+    ----------
+    kind : str
+        "note", "tag", "untag", "exclude" or "include".
+    run_id, device, wafer : optional
+        One of them: what it is about.
+    text : str
+        The note, the tag, or the reason.
+    """
+
+    id: int
+    kind: str
+    run_id: int | None
+    device: str | None
+    wafer: str | None
+    text: str
+    author: str
     created_at: datetime
 
 
@@ -55,6 +113,8 @@ class InstrumentRecord:
     driver: str
     idn: str
     settings: Document
+    firmware: str | None
+    calibration_due: str | None
     taken_at: datetime
 
 
@@ -93,8 +153,12 @@ class RunRecord:
     ----------
     state : str
         "planned", "running", "finished", "aborted", "failed" or "interrupted".
+    procedure_sha256 : str or None
+        Of the file that the procedure's class is in, as it ran.
     source_sha256 : str or None
         Of the imported file, if the run was not measured here; its text is `Store.source`.
+    excluded : str or None
+        Why it is left out of fits and comparisons; None if it is not.
     """
 
     id: int
@@ -109,7 +173,9 @@ class RunRecord:
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
+    procedure_sha256: str | None
     source_sha256: str | None
+    excluded: str | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +260,8 @@ class FitRecord:
     document: Document
     dataset_sha256: str
     run_ids: tuple[int, ...]
+    labbench_version: str | None
+    git_commit: str | None
     created_at: datetime
 
 

@@ -14,8 +14,9 @@ from labbench.errors import StoreError
 from labbench.features import Response
 from labbench.stimulus import PulseTrain, stimulus_from_spec
 from labbench.store import schema
-from labbench.store.codec import Encoded, decode, encode
+from labbench.store.codec import Encoded, decode, encode, from_bytes, to_bytes
 from labbench.store.document import document_sha256
+from labbench.store.preview import BINS, LEAST, Preview, band, bin_edges
 from labbench.store.records import PulseRow
 from labbench.store.write import add_row, inserting, now, require_running
 from labbench.trace import Channel, Trace
@@ -25,10 +26,13 @@ _TIME = "time"
 
 
 class Packed(NamedTuple):
-    """The specification of a stimulus, and each channel with its samples encoded."""
+    """The specification of a stimulus, and each channel with its samples encoded.
+
+    A long channel comes with a picture, a short one with none.
+    """
 
     spec: Mapping[str, object]
-    waveforms: list[tuple[str, Channel, Encoded]]
+    waveforms: list[tuple[str, Channel, Encoded, bytes | None]]
 
 
 def pack(response: Response) -> Packed:
@@ -36,7 +40,15 @@ def pack(response: Response) -> Packed:
     if _TIME in response.trace.channels:
         raise StoreError(f"A channel cannot be stored as {_TIME!r}, the time axis: rename it.")
     channels = _waveforms(response.trace).items()
-    waveforms = [(name, channel, encode(channel.raw)) for name, channel in channels]
+    waveforms = [
+        (
+            name,
+            channel,
+            encode(channel.raw),
+            to_bytes(band(channel.raw)) if channel.raw.size >= LEAST else None,
+        )
+        for name, channel in channels
+    ]
     return Packed(response.stimulus.to_spec(), waveforms)
 
 
@@ -75,7 +87,7 @@ def save(
         values = {"stimulus_id": stimulus_id, "spec": response.connection.to_spec()}
         connection.execute(inserting(schema.connection), values)
     _save_pulses(connection, stimulus_id, pulses)
-    for name, channel, encoded in packed.waveforms:
+    for name, channel, encoded, picture in packed.waveforms:
         waveform_id = add_row(
             connection,
             schema.waveform,
@@ -95,6 +107,9 @@ def save(
         )
         samples = {"waveform_id": waveform_id, "data": encoded.data}
         connection.execute(inserting(schema.waveform_data), samples)
+        if picture is not None:
+            row = {"waveform_id": waveform_id, "n_bins": BINS, "data": picture}
+            connection.execute(inserting(schema.preview), row)
     return stimulus_id
 
 
@@ -147,6 +162,28 @@ def read(connection: Connection, run_id: int) -> list[Response]:
         connected = OPEN if known is None else connection_from_spec(known)
         responses.append(Response(stimulus_from_spec(stimulus.spec), trace, connected))
     return responses
+
+
+def preview(connection: Connection, run_id: int, ordinal: int, channel: str) -> Preview | None:
+    """See `Store.preview`."""
+    table, stimulus = schema.waveform.c, schema.stimulus.c
+    asked = (
+        select(
+            table.n, table.dtype, table.scale, table.offset, table.unit, schema.preview,
+            stimulus.start_s, stimulus.interval_s,
+        )
+        .join_from(schema.waveform, schema.stimulus)
+        .join(schema.preview)
+        .where(stimulus.run_id == int(run_id), stimulus.ordinal == int(ordinal))
+        .where(table.channel == channel, stimulus.interval_s.is_not(None))
+    )  # fmt: skip
+    row = connection.execute(asked).one_or_none()
+    if row is None:
+        return None
+    low, high = from_bytes(row.data, row.dtype).reshape(row.n_bins, 2).T * row.scale + row.offset
+    edges = bin_edges(row.n, row.n_bins)
+    middle = (edges[:-1] + edges[1:] - 1) / 2
+    return Preview(row.start_s + middle * row.interval_s, low, high, row.unit, row.n)
 
 
 def digest(settings: Mapping[str, object], responses: Sequence[Response]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     CheckConstraint,
     Column,
     Integer,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 from labbench.store.columns import (
@@ -35,6 +37,7 @@ from labbench.store.states import RUN_STATES
 DEVICE_KINDS = ("neuron", "memristor", "transistor", "resistor")
 # What a budget can bound: the columns of a dose that add up, and the largest voltage.
 BUDGETED = ("n_pulses", "at_voltage_s", "charge_c", "energy_j", "peak_v")
+JOURNAL_KINDS = ("note", "tag", "untag", "exclude", "include")
 
 metadata = MetaData(
     naming_convention={
@@ -47,15 +50,43 @@ metadata = MetaData(
 )
 
 
+def refusal(table: str, change: str) -> str:
+    """Return the trigger that has SQLite refuse to UPDATE or DELETE rows of a table."""
+    return (
+        f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are kept as they are'); END"
+    )
+
+
 def _table(name: str, *parts: Column[Any] | CheckConstraint | UniqueConstraint) -> Table:
     return Table(name, metadata, *parts, sqlite_strict=True)
 
+
+wafer = _table(
+    "wafer",
+    row_id(),
+    text("label"),
+    text("material", nullable=True),
+    moment("created_at"),
+    UniqueConstraint("label"),
+)
+
+die = _table(
+    "die",
+    row_id(),
+    reference("wafer", index=False),
+    whole("x"),
+    whole("y"),
+    UniqueConstraint("wafer_id", "x", "y"),
+)
 
 device = _table(
     "device",
     row_id(),
     text("name"),
     text("kind"),
+    reference("die", nullable=True),
+    document("geometry", nullable=True),
     moment("created_at"),
     one_of("kind", DEVICE_KINDS),
     UniqueConstraint("name"),
@@ -76,15 +107,28 @@ session = _table(
     *flag("simulated"),
 )
 
+# An instrument as *IDN? names it; where that cannot be taken apart, all of it is the model.
+instrument = _table(
+    "instrument",
+    row_id(),
+    text("vendor"),
+    text("model"),
+    text("serial"),
+    UniqueConstraint("vendor", "model", "serial"),
+)
+
 instrument_state = _table(
     "instrument_state",
     row_id(),
     reference("session"),
+    reference("instrument", nullable=True),
     text("role"),
     text("resource"),
     text("driver"),
     text("idn"),
     document("settings"),
+    text("firmware", nullable=True),
+    text("calibration_due", nullable=True),
     moment("taken_at"),
 )
 
@@ -95,6 +139,7 @@ run = _table(
     reference("device"),
     text("procedure"),
     text("procedure_version"),
+    text("procedure_sha256", nullable=True),
     document("settings"),
     whole("seed", nullable=True),
     text("state"),
@@ -107,6 +152,18 @@ run = _table(
     CheckConstraint("(state = 'planned') = (started_at IS NULL)", name="started"),
     CheckConstraint("(state IN ('planned', 'running')) = (ended_at IS NULL)", name="ended"),
     CheckConstraint("(source IS NULL) = (source_sha256 IS NULL)", name="source_hashed"),
+)
+
+# The settings of a run once more, each by itself, so that runs are found by them.
+setting = Table(
+    "setting",
+    metadata,
+    reference("run", index=False, primary_key=True),
+    Column("name", Text, primary_key=True, index=True),
+    real("value", nullable=True),
+    text("text", nullable=True),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 # Whose run it is, so that one whose process was killed is found by the next.
@@ -229,6 +286,15 @@ waveform_data = _table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# The smallest and the largest count in each of some bins, in the waveform's dtype: a picture at
+# once, without the samples.
+preview = _table(
+    "preview",
+    reference("waveform", index=False, primary_key=True, autoincrement=False),
+    whole("n_bins"),
+    Column("data", LargeBinary, nullable=False),
+)
+
 feature = _table(
     "feature",
     row_id(),
@@ -263,6 +329,8 @@ fit = _table(
     text("status"),
     document("document"),
     text("dataset_sha256"),
+    text("labbench_version", nullable=True),
+    text("git_commit", nullable=True),
     moment("created_at"),
 )
 
@@ -280,6 +348,37 @@ comparison = _table(
     row_id(),
     reference("device"),
     reference("model_card"),
+    reference("fit", nullable=True),
     document("document"),
     moment("created_at"),
 )
+
+# What people say of a run, a device or a wafer, in the order they said it. Tags and exclusions are
+# entries too: the last one holds, and what was said before stays.
+journal = _table(
+    "journal",
+    row_id(),
+    text("kind"),
+    reference("run", nullable=True),
+    reference("device", nullable=True),
+    reference("wafer", nullable=True),
+    text("text"),
+    text("author"),
+    moment("created_at"),
+    one_of("kind", JOURNAL_KINDS),
+    CheckConstraint(
+        "(run_id IS NOT NULL AND device_id IS NULL AND wafer_id IS NULL) OR "
+        "(run_id IS NULL AND device_id IS NOT NULL AND wafer_id IS NULL) OR "
+        "(run_id IS NULL AND device_id IS NULL AND wafer_id IS NOT NULL)",
+        name="one_subject",
+    ),
+    CheckConstraint("text <> ''", name="said"),
+)
+
+# What must never be changed or deleted, by whom ever: SQLite refuses it itself.
+for _table_name, _change in (("journal", "UPDATE"), ("journal", "DELETE"), ("dose", "DELETE")):
+    event.listen(
+        metadata.tables[_table_name],
+        "after_create",
+        DDL(refusal(_table_name, _change)).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
+    )

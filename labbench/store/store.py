@@ -8,7 +8,7 @@ from types import TracebackType
 
 from labbench.features import Feature
 from labbench.model.card import ModelCard
-from labbench.store import schema, write
+from labbench.store import provenance, schema, write
 from labbench.store.engine import file_path, make_engine, prepare_file, remove_file, writing
 from labbench.store.migrate import require_newest
 from labbench.store.recorder import Recorder
@@ -116,17 +116,27 @@ class Store(Recorder):
         dataset_sha256 : str
             From `dataset_sha256`, when the data were read.
         """
+        programme = provenance.programme()
         with writing(self.engine) as connection:
-            return write.save_fit(connection, card_id, run_ids, status, document, dataset_sha256)
+            return write.save_fit(
+                connection, card_id, run_ids, status, document, dataset_sha256, programme
+            )
 
-    def save_comparison(self, device_id: int, card_id: int, document: Mapping[str, object]) -> int:
-        """Save a scorecard of a device beside a card and return its id."""
+    def save_comparison(
+        self,
+        device_id: int,
+        card_id: int,
+        document: Mapping[str, object],
+        fit_id: int | None = None,
+    ) -> int:
+        """Save a scorecard of a device beside a card, and the fit it came from; return its id."""
         with writing(self.engine) as connection:
             return write.add_row(
                 connection,
                 schema.comparison,
                 device_id=int(device_id),
                 model_card_id=int(card_id),
+                fit_id=fit_id,
                 document=document,
                 created_at=write.now(),
             )

@@ -17,6 +17,7 @@ from labbench.model.card import ModelCard
 from labbench.store import schema
 from labbench.store.document import document_sha256, to_json
 from labbench.store.process import Process
+from labbench.store.searching import setting_columns
 from labbench.store.states import ENDED_STATES, sources
 
 
@@ -38,7 +39,36 @@ def add_row(connection: Connection, table: Table, **values: object) -> int:
     return int(key[0])
 
 
-def add_device(connection: Connection, name: str, kind: str) -> int:
+def add_wafer(connection: Connection, label: str, material: str | None) -> int:
+    """See `Store.add_wafer`."""
+    if not label.strip():
+        raise StoreError("A wafer needs a label: found none.")
+    table = schema.wafer
+    found = connection.execute(select(table).where(table.c.label == label)).one_or_none()
+    if found is None:
+        return add_row(connection, table, label=label, material=material, created_at=now())
+    if material is not None and found.material != material:
+        raise StoreError(
+            f"Wafer {label!r} is stored as made of {found.material or 'something not stated'}, not "
+            f"of {material}: use another label."
+        )
+    return int(found.id)
+
+
+def add_once(connection: Connection, table: Table, **values: object) -> int:
+    """Return the id of the row with these values, adding it if there is none."""
+    known = select(table.c.id).where(*(table.c[name] == value for name, value in values.items()))
+    found = connection.execute(known).scalar_one_or_none()
+    return add_row(connection, table, **values) if found is None else int(found)
+
+
+def add_device(
+    connection: Connection,
+    name: str,
+    kind: str,
+    die_id: int | None,
+    geometry: Mapping[str, object] | None,
+) -> int:
     """See `Store.add_device`."""
     if kind not in schema.DEVICE_KINDS:
         known = ", ".join(schema.DEVICE_KINDS)
@@ -48,12 +78,30 @@ def add_device(connection: Connection, name: str, kind: str) -> int:
     known_device = select(schema.device).where(schema.device.c.name == name)
     found = connection.execute(known_device).one_or_none()
     if found is None:
-        return add_row(connection, schema.device, name=name, kind=kind, created_at=now())
+        return add_row(
+            connection, schema.device, name=name, kind=kind, die_id=die_id, geometry=geometry,
+            created_at=now(),
+        )  # fmt: skip
+    if die_id is not None and found.die_id != die_id:
+        raise StoreError(
+            f"Device {name!r} is stored in another place ({_place(connection, found.die_id)}): "
+            "use another name."
+        )
     if found.kind != kind:
         raise StoreError(
             f"Device {name!r} is stored as a {found.kind}, not as a {kind}: use another name."
         )
     return int(found.id)
+
+
+def _place(connection: Connection, die_id: int | None) -> str:
+    if die_id is None:
+        return "in no die"
+    joined = select(schema.wafer.c.label, schema.die.c.x, schema.die.c.y).join_from(
+        schema.die, schema.wafer
+    )
+    label, x, y = connection.execute(joined.where(schema.die.c.id == die_id)).one()
+    return f"wafer {label!r}, die {x}, {y}"
 
 
 def add_session(
@@ -85,23 +133,33 @@ def plan_run(
     settings: Mapping[str, object],
     seed: int | None,
     source: str | None,
+    procedure_sha256: str | None,
 ) -> int:
     """See `Recorder.plan_run`."""
     if seed is not None and not -(2**63) <= seed < 2**63:
         raise StoreError(f"A seed is stored in 64 bits, and {seed} needs more: take a smaller one.")
-    return add_row(
+    run_id = add_row(
         connection,
         schema.run,
         session_id=int(session_id),
         device_id=int(device_id),
         procedure=procedure,
         procedure_version=str(version),
+        procedure_sha256=procedure_sha256,
         settings=settings,
         seed=None if seed is None else int(seed),
         state="planned",
         source=source,
         source_sha256=None if source is None else sha256(source.encode()).hexdigest(),
     )
+    columns = {name: setting_columns(value) for name, value in settings.items()}
+    rows = [
+        {"run_id": run_id, "name": name, "value": value, "text": text}
+        for name, (value, text) in columns.items()
+    ]
+    if rows:
+        connection.execute(inserting(schema.setting), rows)
+    return run_id
 
 
 def start_run(connection: Connection, run_id: int, owner: Process) -> None:
@@ -211,6 +269,7 @@ def save_fit(
     status: str,
     document: Mapping[str, object],
     dataset_sha256: str,
+    programme: Mapping[str, object],
 ) -> int:
     """See `Store.save_fit`."""
     if not run_ids:
@@ -222,6 +281,8 @@ def save_fit(
         status=str(status),
         document=document,
         dataset_sha256=dataset_sha256,
+        labbench_version=str(programme["labbench_version"]),
+        git_commit=programme["git_commit"],
         created_at=now(),
     )
     inputs = [{"fit_id": fit_id, "run_id": run_id} for run_id in sorted({int(r) for r in run_ids})]

@@ -116,6 +116,9 @@ def test_a_response_without_a_dose_is_found(store, run_id, response, database):
 
     store.save_response(run_id, 0, response)
     with closing(sqlite3.connect(database)) as raw:
+        with pytest.raises(sqlite3.IntegrityError, match="kept as they are"):
+            raw.execute("DELETE FROM dose")
+        raw.execute("DROP TRIGGER dose_no_delete")
         raw.execute("DELETE FROM dose")
         raw.commit()
     assert check(store) == [f"Response 0 of run {run_id} is not in the ledger of doses."]
