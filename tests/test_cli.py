@@ -203,6 +203,35 @@ def test_databases_that_cannot_be_used(cli, tmp_path):
     one_line(err)
 
 
+def test_a_database_on_a_server_by_its_url(cli, postgres, bench_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    empty, url = postgres.new_database(), postgres.new_database("empty")
+    sweep = tmp_path / "sweep.csv"
+    sweep.write_text("voltage_V,current_A\n0.1,1e-9\n0.2,2e-9\n0.1,1e-9\n")
+    before = sorted(tmp_path.iterdir())
+    said = []
+
+    def succeeds(*arguments):
+        code, out, err = cli(*arguments)
+        assert code == 0, err
+        said.append(out + err)
+        return out
+
+    succeeds("import", sweep, "--db", empty, "--device", "m1")
+    assert json.loads(succeeds("dose", "--db", empty, "--device", "m1", "--json"))["n_stimuli"] == 1
+    assert "is sound" in succeeds("db", "check", empty)
+    assert "is up to date" in succeeds("db", "upgrade", empty)
+    assert "b1" in succeeds("card", "list", "--db", url)
+    run = ("run", "threshold_firing", "--bench", bench_file, "--db", url, "--device", "n1")
+    quick = ("--set", "repeats=1", "--set", "start_v=0.5")
+    succeeds(*run, *quick, "--dry-run")
+    assert " responses in postgresql://lab@127.0.0.1" in succeeds(*run, *quick)
+    code, _, err = cli("import", sweep, "--db", empty, "--device", "m1")
+    assert (code, "is there already" in one_line(err)) == (1, True)
+    assert not any(postgres.password in each for each in [*said, err])
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_simulate_writes_samples_and_events(cli, tmp_path):
     stimulus, out = tmp_path / "stim.csv", tmp_path / "out.csv"
     stimulus.write_text("time_s,voltage_v\n0,0\n1e-6,0.8\n5e-3,0.8\n")

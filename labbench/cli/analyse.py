@@ -37,7 +37,7 @@ def import_recordings(
         for file, recording in zip(files, recordings, strict=True):
             if recording.sha256 in seen:
                 raise ImportFileError(
-                    f"{str(file)!r} is there already, for {device!r} in {str(db)!r} or twice in "
+                    f"{str(file)!r} is there already, for {device!r} in {store.name!r} or twice in "
                     "this call: nothing was imported."
                 )
             seen.append(recording.sha256)

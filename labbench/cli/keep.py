@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labbench.cli.options import AsJson
+from labbench.cli.options import AsJson, DatabaseArgument
 from labbench.cli.terminal import print_scaling, scaling_document
 from labbench.errors import NotFoundError, OutputError
 
@@ -20,7 +20,7 @@ card_app = typer.Typer(help="Model cards.", no_args_is_help=True)
 db_app = typer.Typer(help="Lab databases.", no_args_is_help=True)
 
 
-CardDatabase = Annotated[Path | None, typer.Option("--db", help="Database whose cards count too.")]
+CardDatabase = Annotated[str | None, typer.Option("--db", help="Database whose cards count too.")]
 CardName = Annotated[str, typer.Argument(help="Card file, or the name of a card.")]
 
 
@@ -88,29 +88,35 @@ def card_scaling(as_json: AsJson = False) -> None:
 
 
 @db_app.command("check")
-def db_check(db: Annotated[Path, typer.Argument(help="Lab database.")]) -> None:
+def db_check(db: DatabaseArgument) -> None:
     """Check integrity, references and the checksum of every waveform."""
     from labbench.store import Store, check
 
     with Store.open(db) as store:
-        problems = check(store)
+        problems, name = check(store), store.name
     for problem in problems:
         print(problem)
     if problems:
         raise typer.Exit(1)
-    print(f"{db} is sound")
+    print(f"{name} is sound")
 
 
 @db_app.command("upgrade")
-def db_upgrade(db: Annotated[Path, typer.Argument(help="Lab database.")]) -> None:
-    """Bring a database to the newest schema, after a backup beside it."""
-    from labbench.store import upgrade
+def db_upgrade(
+    db: DatabaseArgument,
+    backed_up: Annotated[
+        bool, typer.Option("--backed-up", help="A copy of a database on a server was made.")
+    ] = False,
+) -> None:
+    """Bring a database to the newest schema: a file after a backup beside it."""
+    from labbench.store import display_name, upgrade
 
-    backup = upgrade(db)
-    print(f"{db} is up to date" + (f"; the old one is kept as {backup}" if backup else ""))
+    backup = upgrade(db, backed_up)
+    kept = f"; the old one is kept as {backup}" if backup else ""
+    print(f"{display_name(db)} is up to date{kept}")
 
 
-def open_card(name: str, db: Path | None) -> ModelCard:
+def open_card(name: str, db: str | None) -> ModelCard:
     """Return a card of a database, if one is given, else a file or a card that ships."""
     from labbench.model.card import read_card
 

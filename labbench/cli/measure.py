@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,10 @@ from labbench.cli.terminal import (
     say_error,
     stoppable,
 )
+
+if TYPE_CHECKING:
+    from labbench.bench.run import RunReport
+    from labbench.store import Store
 
 
 def demo(
@@ -120,7 +124,9 @@ def run(
         if as_json:
             print(json.dumps(asdict(report), indent=2))
         else:
-            print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
+            print(
+                f"run {report.run_id} {report.state}: {report.responses} responses in {store.name}"
+            )
             print_features(store.features(run_id=report.run_id))
     if report.note:
         raise typer.Exit(STOPPED)
@@ -149,9 +155,15 @@ def characterize(
             )
         for report in found.reports:
             features = store.features(run_id=report.run_id)
-            print(f"run {report.run_id} {report.state}: {report.responses} responses in {db}")
+            print(
+                f"run {report.run_id} {report.state}: {report.responses} responses in {store.name}"
+            )
             print_features(f for f in features if f.feature.outcome != "out of reach of the wiring")
         for missed in found.out_of_reach:
             print(f"out of reach of the wiring: {missed}")
         for note in found.notes:
             print(f"note: {note}")
+
+
+def _say_run(report: RunReport, store: Store) -> None:
+    print(f"run {report.run_id} {report.state}: {report.responses} responses in {store.name}")

@@ -46,7 +46,7 @@ def dose(
 
 
 def say_forecast(
-    procedure: NeuronProcedure, bench: Path, db: Path, device: str, as_json: bool
+    procedure: NeuronProcedure, bench: Path, db: str, device: str, as_json: bool
 ) -> None:
     """Print the worst case of a procedure; opens the bench file, and no instrument.
 
@@ -56,10 +56,10 @@ def say_forecast(
         If it is too much for the bench or the device, once all of it is printed.
     """
     from labbench.bench import foresee, read_bench
-    from labbench.store import Store
+    from labbench.store import Store, exists
 
     spent, budget = None, {}
-    if db.exists():
+    if exists(db):
         with Store.open(db) as store:
             if device in {record.name for record in store.devices()}:
                 spent, budget = store.dose(device), store.budget(device)

@@ -76,7 +76,7 @@ class BrowserWindow(QMainWindow):
         column.addWidget(self.banner)
         column.addWidget(_split(Qt.Orientation.Horizontal, (left, 2), (right, 3)), stretch=1)
         self.setCentralWidget(central)
-        self.setWindowTitle(f"labbench: {self.browser.store.path}")
+        self.setWindowTitle(f"labbench: {self.browser.store.name}")
         self.statusBar().addWidget(QLabel(_HINTS))
         self.resize(1360, 860)
 

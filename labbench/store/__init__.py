@@ -5,7 +5,8 @@
 
 from labbench.store.check import check
 from labbench.store.dose import Dose, worst_dose
-from labbench.store.migrate import upgrade
+from labbench.store.engine import display_name
+from labbench.store.migrate import exists, upgrade
 from labbench.store.records import (
     CardRecord,
     ComparisonRecord,
@@ -42,6 +43,8 @@ __all__ = [
     "Store",
     "WaferRecord",
     "check",
+    "display_name",
+    "exists",
     "upgrade",
     "worst_dose",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 from sqlalchemy import select
 
 from labbench.errors import StoreError
 from labbench.store import schema
-from labbench.store.engine import reading
+from labbench.store.engine import is_file, reading
+from labbench.store.postgres import broken_references
 from labbench.store.responses import waveform_label
 from labbench.store.store import Store
 
@@ -32,6 +34,8 @@ def check(store: Store) -> list[str]:
 
 
 def _pages(store: Store) -> list[str]:
+    if not is_file(store.engine):
+        return []  # pages are the server's own affair
     with reading(store.engine) as connection:
         found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     return [] if found == ["ok"] else [f"SQLite finds: {line}." for line in found]
@@ -39,7 +43,11 @@ def _pages(store: Store) -> list[str]:
 
 def _references(store: Store) -> list[str]:
     with reading(store.engine) as connection:
-        found = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        found: Sequence[Sequence[object]]
+        if is_file(store.engine):
+            found = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        else:
+            found = broken_references(connection)
     return [f"Row {row[1]} of table {row[0]} refers to a missing {row[2]}." for row in found]
 
 

@@ -1,9 +1,15 @@
-"""The columns: the types that a STRICT SQLite table allows, and a short name for each kind."""
+"""The columns: types that keep the same on SQLite and PostgreSQL, and a short name for each kind.
+
+Both keep documents and moments as text and sort text by its bytes; both keep NaN as NULL. LIKE is
+the one that stays different (SQLite's ignores the case of a to z): search with ``ilike``, which is
+the same on both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from math import isnan
 from typing import Any
 
 from sqlalchemy import (
@@ -21,21 +27,64 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 
+from labbench.store.document import from_json, to_json
 
-def _name_on_sqlite(generic: type, name: str) -> None:
-    """Let a generic type be written with one of the few names that a STRICT table allows."""
 
-    def render(element: Any, compiler: Any, **options: Any) -> str:
-        return name
-
-    register: Callable[..., Any] = compiles(generic, "sqlite")
+def _render(dialect: str, generic: type, render: Callable[..., str]) -> None:
+    """Let a dialect write something generic in its own words, in the revisions too."""
+    register: Callable[..., Any] = compiles(generic, dialect)
     register(render)
 
 
-_name_on_sqlite(Double, "REAL")
-_name_on_sqlite(Boolean, "INTEGER")
-_name_on_sqlite(BigInteger, "INTEGER")
-_name_on_sqlite(JSON, "TEXT")
+def _named(name: str) -> Callable[..., str]:
+    return lambda element, compiler, **options: name
+
+
+def _text_by_bytes(element: Any, compiler: Any, **options: Any) -> str:
+    # A cast has no place for the words of a column.
+    return 'TEXT COLLATE "C"' if isinstance(options.get("type_expression"), Column) else "TEXT"
+
+
+def _flag_check(element: Any, compiler: Any, **options: Any) -> str:
+    written: str = compiler.visit_check_constraint(element, **options)
+    return written.replace(" IN (0, 1)", " IN (false, true)")
+
+
+# A STRICT table of SQLite allows only a few names of types.
+_render("sqlite", Double, _named("REAL"))
+_render("sqlite", Boolean, _named("INTEGER"))
+_render("sqlite", BigInteger, _named("INTEGER"))
+_render("sqlite", JSON, _named("TEXT"))
+# PostgreSQL sorts text by the rules of some language, and has no order for JSON.
+_render("postgresql", Text, _text_by_bytes)
+_render("postgresql", JSON, _text_by_bytes)
+_render("postgresql", CheckConstraint, _flag_check)
+
+
+class Real(TypeDecorator[float]):
+    """A float64 of any kind; NaN is kept as NULL."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        """Return the number as Python's own."""
+        return None if value is None or isnan(value) else float(value)
+
+
+class Document(TypeDecorator[Any]):
+    """Mappings, sequences, numbers and text, kept as the JSON of `to_json`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Return the JSON text; None is kept as NULL."""
+        return None if value is None else to_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Return what was kept."""
+        return None if value is None else from_json(value)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -78,7 +127,7 @@ def text(name: str, nullable: bool = False) -> Column[str]:
 
 def real(name: str, nullable: bool = False) -> Column[float]:
     """Return a float64 column; it keeps infinities, and NaN as NULL."""
-    return Column(name, Double, nullable=nullable)
+    return Column(name, Real, nullable=nullable)
 
 
 def whole(name: str, nullable: bool = False) -> Column[int]:
@@ -88,7 +137,7 @@ def whole(name: str, nullable: bool = False) -> Column[int]:
 
 def document(name: str, nullable: bool = False) -> Column[Any]:
     """Return a JSON column."""
-    return Column(name, JSON(none_as_null=True), nullable=nullable)
+    return Column(name, Document, nullable=nullable)
 
 
 def moment(name: str, nullable: bool = False) -> Column[datetime]:

@@ -2,7 +2,8 @@
 
 WAL lets readers and one writer work at once. A writer says BEGIN IMMEDIATE, because a reading
 transaction that turns into a writing one fails at once, without waiting its turn; readers say
-BEGIN. Compute outside of transactions: a long one starves the acquisition.
+BEGIN. Compute outside of transactions: a long one starves the acquisition. What is different on
+a server is in `labbench.store.postgres`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sqlalchemy.exc import (
 )
 
 from labbench.errors import StoreError
+from labbench.store import postgres
 from labbench.store.document import from_json, to_json
 
 APPLICATION_ID = int.from_bytes(b"labb", "big")
@@ -42,7 +44,8 @@ def file_path(path_or_url: str | Path) -> Path:
         url = None
     if url is None or url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         raise StoreError(
-            f"A lab database is an SQLite file, not {text!r}: give a path or sqlite:///PATH."
+            f"A lab database is an SQLite file, not {postgres.without_password(text)!r}: give a "
+            "path or sqlite:///PATH, or postgresql://USER@HOST:PORT/DATABASE."
         )
     return Path(str(url.database))
 
@@ -155,11 +158,40 @@ def make_engine(path: Path, durable: bool) -> Engine:
     return engine
 
 
+def open_engine(path_or_url: str | Path, create: bool, durable: bool) -> tuple[Engine, Path | None]:
+    """Return an engine on what a path or a URL means, and the file if this call created it."""
+    url = postgres.server_url(path_or_url)
+    if url is not None:
+        return postgres.make_server_engine(url, durable), None
+    path = file_path(path_or_url)
+    created = prepare_file(path, create)
+    return make_engine(path, durable), path if created else None
+
+
+def is_file(engine: Engine) -> bool:
+    """Return whether a database is a file of its own, and not kept by a server."""
+    return engine.dialect.name == "sqlite"
+
+
+def name_of(engine: Engine) -> str:
+    """Return the path of a database, or the URL without its password."""
+    return str(engine.url.database) if is_file(engine) else postgres.label(engine.url)
+
+
+def display_name(path_or_url: str | Path) -> str:
+    """Return a path, or a URL without its password, for people."""
+    url = postgres.server_url(path_or_url)
+    return str(file_path(path_or_url)) if url is None else postgres.label(url)
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Read in one snapshot of the database."""
-    with plain_errors(engine), engine.connect() as connection, connection.begin():
-        yield connection
+    with plain_errors(engine), engine.connect() as connection:
+        if not is_file(engine):
+            connection.execution_options(**postgres.READING)
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -173,14 +205,16 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def plain_errors(engine: Engine) -> Iterator[None]:
-    """Raise what SQLite and SQLAlchemy complain about as one clear StoreError."""
+    """Raise what the database and SQLAlchemy complain about as one clear StoreError."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OverflowError, UnicodeError) as error:
-        raise StoreError(_explain(engine.url.database, error)) from error
+        if isinstance(error, DBAPIError) and not is_file(engine):
+            raise StoreError(postgres.explain(engine.url, error)) from error
+        raise StoreError(_explain(name_of(engine), error)) from error
 
 
-def _explain(path: str | None, error: Exception) -> str:
+def _explain(path: str, error: Exception) -> str:
     cause = str(error.orig) if isinstance(error, StatementError) else str(error)
     if not isinstance(error, DBAPIError | sqlite3.Error):
         return f"The database {path} cannot keep this record: {cause}"

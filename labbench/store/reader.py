@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
+from labbench.errors import StoreError
 from labbench.features import Response
 from labbench.store import frames, journal, ledger, read, responses
-from labbench.store.engine import reading
+from labbench.store.engine import is_file, name_of, reading
 from labbench.store.preview import Preview
 from labbench.store.process import Process, is_gone
 from labbench.store.records import (
@@ -41,15 +42,22 @@ class Reader:
 
     Attributes
     ----------
-    path : Path
-        The file.
+    name : str
+        The path, or the URL without its password.
     engine : Engine
         For this room only.
     """
 
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
+    def __init__(self, engine: Engine) -> None:
+        self.name = name_of(engine)
         self.engine = engine
+
+    @property
+    def path(self) -> Path:
+        """The file; a database on a server has none, and raises a StoreError."""
+        if not is_file(self.engine):
+            raise StoreError(f"The database {self.name} is on a server, and this needs a file.")
+        return Path(self.name)
 
     def devices(self) -> list[DeviceRecord]:
         """Return all devices, by name."""

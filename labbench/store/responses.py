@@ -114,7 +114,6 @@ def save(
 
 
 def _save_pulses(connection: Connection, stimulus_id: int, pulses: Sequence[PulseRow]) -> None:
-    # Driver-level: SQLAlchemy's own executemany takes twice as long for a train of pulses.
     rows = [
         (
             stimulus_id,
@@ -127,9 +126,15 @@ def _save_pulses(connection: Connection, stimulus_id: int, pulses: Sequence[Puls
         )
         for pulse in pulses
     ]
-    if rows:
+    if rows and connection.dialect.positional:
+        # Driver-level: SQLAlchemy's own executemany takes twice as long for a train of pulses.
         statement = str(insert(schema.pulse).compile(dialect=connection.dialect))
         connection.exec_driver_sql(statement, rows)
+    elif rows:
+        names = schema.pulse.c.keys()
+        connection.execute(
+            inserting(schema.pulse), [dict(zip(names, row, strict=True)) for row in rows]
+        )
 
 
 def read(connection: Connection, run_id: int) -> list[Response]:

@@ -50,12 +50,35 @@ metadata = MetaData(
 )
 
 
-def refusal(table: str, change: str) -> str:
-    """Return the trigger that has SQLite refuse to UPDATE or DELETE rows of a table."""
-    return (
-        f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are kept as they are'); END"
-    )
+def refusals(dialect: str) -> tuple[tuple[str, str], ...]:
+    """Return the tables with what makes the database refuse to change or delete their rows.
+
+    The ledger's rows do change: once, when the response is there.
+    """
+    found = []
+    for table, change in (("journal", "UPDATE"), ("journal", "DELETE"), ("dose", "DELETE")):
+        name, words = f"{table}_no_{change.lower()}", f"'rows of {table} are kept as they are'"
+        if dialect == "postgresql":
+            found += [
+                (
+                    table,
+                    f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+                    f"$$ BEGIN RAISE EXCEPTION {words}; END $$",
+                ),
+                (
+                    table,
+                    f"CREATE TRIGGER {name} BEFORE {change} ON {table} EXECUTE FUNCTION {name}()",
+                ),
+            ]
+        else:
+            found.append(
+                (
+                    table,
+                    f"CREATE TRIGGER {name} BEFORE {change} ON {table} "
+                    f"BEGIN SELECT RAISE(ABORT, {words}); END",
+                )
+            )
+    return tuple(found)
 
 
 def _table(name: str, *parts: Column[Any] | CheckConstraint | UniqueConstraint) -> Table:
@@ -375,10 +398,11 @@ journal = _table(
     CheckConstraint("text <> ''", name="said"),
 )
 
-# What must never be changed or deleted, by whom ever: SQLite refuses it itself.
-for _table_name, _change in (("journal", "UPDATE"), ("journal", "DELETE"), ("dose", "DELETE")):
-    event.listen(
-        metadata.tables[_table_name],
-        "after_create",
-        DDL(refusal(_table_name, _change)).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
-    )
+# What must never be changed or deleted, by whom ever: the database refuses it itself.
+for _dialect in ("sqlite", "postgresql"):
+    for _name, _statement in refusals(_dialect):
+        event.listen(
+            metadata.tables[_name],
+            "after_create",
+            DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )

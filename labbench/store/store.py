@@ -9,7 +9,7 @@ from types import TracebackType
 from labbench.features import Feature
 from labbench.model.card import ModelCard
 from labbench.store import provenance, schema, write
-from labbench.store.engine import file_path, make_engine, prepare_file, remove_file, writing
+from labbench.store.engine import open_engine, remove_file, writing
 from labbench.store.migrate import require_newest
 from labbench.store.recorder import Recorder
 
@@ -29,9 +29,10 @@ class Store(Recorder):
         Parameters
         ----------
         path_or_url : str or Path
-            A file, or ``sqlite:///FILE``.
+            A file, or ``sqlite:///FILE``, or ``postgresql://USER@HOST:PORT/DATABASE``.
         create : bool, optional
-            Whether a file that is not there is made.
+            Whether a file that is not there is made, or the tables of an empty database on a
+            server.
         durable : bool, optional
             Whether every commit waits for the disk. Without, a power loss (not a killed process)
             may cost the last commits: good enough for simulations.
@@ -43,17 +44,15 @@ class Store(Recorder):
         NewerSchemaError
             If it was written by a newer labbench.
         """
-        path = file_path(path_or_url)
-        created = prepare_file(path, create)
-        engine = make_engine(path, durable)
+        engine, made = open_engine(path_or_url, create, durable)
         try:
             require_newest(engine, create)
         except BaseException:
             engine.dispose()
-            if created:
-                remove_file(path)
+            if made is not None:
+                remove_file(made)
             raise
-        return cls(path, engine)
+        return cls(engine)
 
     def close(self) -> None:
         """Close the database; the last one to close it tidies up the files beside it."""

@@ -20,13 +20,34 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def database(empty_database: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(empty_database, tmp_path / "lab.db"))
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """What keeps the database; a test of files alone asks for "sqlite" only."""
+    return str(request.param)
 
 
 @pytest.fixture
-def store(database: Path) -> Iterator[Store]:
+def new_database(
+    backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Path | str]:
+    """Make an empty lab database, each time another."""
+    if backend == "postgresql":
+        server = request.getfixturevalue("postgres")
+        return lambda: str(server.new_database(template="empty"))
+    empty = request.getfixturevalue("empty_database")
+    return lambda: Path(shutil.copy(empty, tmp_path_factory.mktemp("lab") / "lab.db"))
+
+
+@pytest.fixture
+def database(backend: str, request: pytest.FixtureRequest) -> Path | str:
+    """An empty lab database; one that is about to get other tables comes from `new_database`."""
+    if backend == "postgresql":
+        return str(request.getfixturevalue("postgres").shared_database())
+    return Path(request.getfixturevalue("new_database")())
+
+
+@pytest.fixture
+def store(database: Path | str) -> Iterator[Store]:
     with Store.open(database, durable=False) as store:
         yield store
 

@@ -15,6 +15,7 @@ import labbench
 from labbench.errors import NotFoundError, StoreError
 from labbench.features import Response
 from labbench.store import Store, check, worst_dose
+from labbench.store.engine import writing
 from labbench.trace import Channel, Trace
 
 # Says "applied" before and "triggered" after what an instrument would do.
@@ -110,23 +111,18 @@ def test_a_budget_is_set_changed_and_taken_away(store, run_id):
         store.set_budget("D9", {})
 
 
-def test_a_response_without_a_dose_is_found(store, run_id, response, database):
-    import sqlite3
-    from contextlib import closing
-
+def test_a_response_without_a_dose_is_found(store, run_id, response):
     store.save_response(run_id, 0, response)
-    with closing(sqlite3.connect(database)) as raw:
-        with pytest.raises(sqlite3.IntegrityError, match="kept as they are"):
-            raw.execute("DELETE FROM dose")
-        raw.execute("DROP TRIGGER dose_no_delete")
-        raw.execute("DELETE FROM dose")
-        raw.commit()
+    with writing(store.engine) as connection:
+        on_table = "" if connection.dialect.name == "sqlite" else " ON dose"
+        connection.exec_driver_sql(f"DROP TRIGGER dose_no_delete{on_table}")
+        connection.exec_driver_sql("DELETE FROM dose")
     assert check(store) == [f"Response 0 of run {run_id} is not in the ledger of doses."]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 @pytest.mark.parametrize("lines", [1, 2, 17, 60])
-def test_a_killed_process_leaves_one_stimulus_too_many_at_most(database: Path, lines: int):
+def test_a_killed_process_leaves_one_stimulus_too_many_at_most(database, lines):
     folder = Path(labbench.__file__).parents[1]
     command = [sys.executable, "-c", WRITER, str(database)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as writer:
@@ -134,6 +130,8 @@ def test_a_killed_process_leaves_one_stimulus_too_many_at_most(database: Path, l
         writer.send_signal(signal.SIGKILL)
         triggered += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
     with Store.open(database) as store:
+        with writing(store.engine):
+            pass  # a server may still be at the last commit of the dead
         (run,) = store.abandoned_runs()
         dose, recorded = store.dose("D1"), len(store.responses(run.id))
         assert dose.n_stimuli in (len(triggered), len(triggered) + 1)

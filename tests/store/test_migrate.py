@@ -9,12 +9,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import UniqueConstraint, create_engine
+from sqlalchemy import UniqueConstraint, create_engine, text
 
 from labbench.errors import NewerSchemaError, StoreError
 from labbench.store import Store, check, migrate, upgrade
 from labbench.store.document import to_json
-from labbench.store.engine import make_engine, prepare_file, reading
+from labbench.store.engine import make_engine, open_engine, prepare_file, reading, writing
+from labbench.store.postgres import server_url
 from labbench.store.schema import metadata
 
 NEWEST = migrate.known_revisions()[-1]
@@ -27,33 +28,62 @@ down_revision = "{newest}"
 
 
 def upgrade():
-    with op.batch_alter_table("run", recreate="always") as batch:
+    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    with op.batch_alter_table("run", recreate=recreate) as batch:
         batch.add_column(sa.Column("comment", sa.Text()))
     {then}
 """
 
 
+@pytest.fixture
+def database(new_database):
+    return new_database()
+
+
 def definitions(connection):
-    """Return what SQLite remembers of every table and index: its lines in any order."""
-    rows = connection.exec_driver_sql(
-        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
+    """Return what a database remembers of every table, column, rule and index, in any order."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master "
+            "WHERE sql IS NOT NULL AND name != 'alembic_version'"
+        )
+        # A table that was rebuilt has its name in quotes.
+        plain = [(name, sql.replace(f'"{name}"', name)) for name, sql in rows]
+        return {
+            name: sorted(line.strip("\t ,") for line in sql.splitlines()) for name, sql in plain
+        }
+    asked = (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name "
+        "FROM information_schema.columns WHERE table_schema = 'public'",
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     )
-    # A table that was rebuilt has its name in quotes.
-    plain = ((name, sql.replace(f'"{name}"', name)) for name, sql in rows)
-    return {name: sorted(line.strip("\t ,") for line in sql.splitlines()) for name, sql in plain}
+    rows = [tuple(row) for each in asked for row in connection.exec_driver_sql(each)]
+    return sorted((row for row in rows if row[0] != "alembic_version"), key=repr)
 
 
-def test_the_migrations_make_the_schema(store):
+@pytest.fixture
+def without_tables(backend, request):
+    """An engine on a database with nothing in it."""
+    url = "sqlite://"
+    if backend == "postgresql":
+        url = server_url(request.getfixturevalue("postgres").new_database())
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_make_the_schema(store, without_tables):
     options = {"compare_type": True, "compare_server_default": True}
     with reading(store.engine) as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
         found = definitions(connection)
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
+    assert len(found) >= len(metadata.tables)
+    with without_tables.begin() as connection:
         metadata.create_all(connection)
         assert definitions(connection) == found
-    engine.dispose()
 
 
 def test_the_newest_revision_is_the_last_file():
@@ -62,7 +92,7 @@ def test_the_newest_revision_is_the_last_file():
     assert ScriptDirectory.from_config(config).get_current_head() == migrate.known_revisions()[-1]
 
 
-def test_every_table_is_strict_and_every_reference_restricted_and_indexed(store):
+def test_every_table_is_strict_and_every_reference_restricted_and_indexed():
     for table in metadata.tables.values():
         assert table.dialect_options["sqlite"]["strict"]
         unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
@@ -73,10 +103,11 @@ def test_every_table_is_strict_and_every_reference_restricted_and_indexed(store)
             assert key.parent.name in leading
 
 
-def set_revision(path, revision):
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
-        connection.commit()
+def set_revision(database, revision):
+    engine, _ = open_engine(database, create=False, durable=True)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
+    engine.dispose()
 
 
 @pytest.mark.parametrize("use", [Store.open, upgrade])
@@ -94,12 +125,16 @@ def next_revision(tmp_path, monkeypatch):
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
 
     def write(then: str = "") -> None:
-        text = NEXT.format(then=then, newest=NEWEST)
-        (folder / "versions" / "9998_next.py").write_text(text)
+        revision = NEXT.format(then=then, newest=NEWEST)
+        (folder / "versions" / "9998_next.py").write_text(revision)
 
     return write
 
 
+ONLY_FILES = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+@ONLY_FILES
 def test_an_older_schema_is_upgraded_on_request_after_a_copy(
     database, store, run_id, response, next_revision
 ):
@@ -124,16 +159,23 @@ def test_an_older_schema_is_upgraded_on_request_after_a_copy(
 
 
 def test_an_upgrade_that_breaks_references_changes_nothing(
-    database, store, run_id, response, next_revision
+    database, store, run_id, response, next_revision, backend
 ):
     store.save_response(run_id, 0, response)
     store.close()
     next_revision('op.execute("DELETE FROM run")')
-    with pytest.raises(StoreError, match=r"left as it was.*3 references, first in table '\w+'"):
-        upgrade(database)
-    with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
-        assert connection.execute("SELECT count(*) FROM run").fetchone() == (1,)
+    message = {
+        "sqlite": r"left as it was.*3 references, first in table '\w+'",
+        "postgresql": "refers to something that is not stored.*nothing of it was stored",
+    }
+    with pytest.raises(StoreError, match=message[backend]):
+        upgrade(database, backed_up=True)
+    engine, _ = open_engine(database, create=False, durable=True)
+    with reading(engine) as connection:
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+        assert found.scalar_one() == NEWEST
+        assert connection.exec_driver_sql("SELECT count(*) FROM run").scalar_one() == 1
+    engine.dispose()
 
 
 def test_what_an_older_database_recorded_enters_the_ledger(tmp_path, response):
@@ -151,11 +193,11 @@ def test_what_an_older_database_recorded_enters_the_ledger(tmp_path, response):
             INSERT INTO run VALUES (1, 1, 1, 'p', '1', '{}', NULL, 'running',
                 '2026-01-31T12:00:00.000000Z', NULL, NULL, NULL, NULL);
         """)
-        for ordinal, text in enumerate((spec, spec, '{"kind": "lost"}')):
+        for ordinal, each in enumerate((spec, spec, '{"kind": "lost"}')):
             old.execute(
                 "INSERT INTO stimulus VALUES (NULL, 1, ?, ?, 2, 0.0, 1e-4, '[]', "
                 "'2026-01-31T12:00:00.000000Z')",
-                (ordinal, text),
+                (ordinal, each),
             )
             old.execute("INSERT INTO pulse VALUES (?, 0, 0.0, 1e-3, 0.8, 1, NULL)", (ordinal + 1,))
         old.commit()

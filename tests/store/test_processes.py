@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import labbench
 from labbench.store import Store, check
+from labbench.store.engine import writing
 
 WRITER = """
 import sys
@@ -37,7 +40,7 @@ with Store.open(sys.argv[1]) as store:
 """
 
 
-def start(script: str, path: Path) -> subprocess.Popen[str]:
+def start(script: str, path: Path | str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", script, str(path)],
         stdout=subprocess.PIPE,
@@ -53,6 +56,8 @@ def test_a_killed_writer_loses_no_acknowledged_train(database):
             writer.kill()
             acknowledged += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
         with Store.open(database) as store:
+            with writing(store.engine):
+                pass  # a server may still be at the last commit of the dead
             run = store.runs()[-1]
             saved = len(store.responses(run.id))
             assert saved in (len(acknowledged), len(acknowledged) + 1)
@@ -73,11 +78,19 @@ def test_a_second_process_reads_while_one_writes(store, database, run_id, respon
     assert 0 <= trains <= 100
 
 
-def test_two_processes_create_the_same_database(tmp_path):
+@pytest.fixture
+def nothing(backend, request, tmp_path):
+    """Where there is no lab database yet."""
+    if backend == "sqlite":
+        return tmp_path / "lab.db"
+    return request.getfixturevalue("postgres").new_database()
+
+
+def test_two_processes_create_the_same_database(nothing):
     script = "import sys; from labbench.store import Store; Store.open(sys.argv[1], create=True)"
-    makers = [start(script, tmp_path / "lab.db") for _ in range(2)]
+    makers = [start(script, nothing) for _ in range(2)]
     for maker in makers:
         maker.communicate()
     assert [maker.returncode for maker in makers] == [0, 0]
-    with Store.open(tmp_path / "lab.db") as store:
+    with Store.open(nothing) as store:
         assert check(store) == []

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -48,14 +46,13 @@ def dead():
     return replace(this_process(), pid=int(pid), token=token)
 
 
-def test_the_machine(dead, empty_database):
+def test_the_machine(dead, new_database, backend):
     class Runs(RuleBasedStateMachine):
         runs = Bundle("runs")
 
         @initialize()
         def open(self):
-            self.folder = Path(tempfile.mkdtemp())
-            path = Path(shutil.copy(empty_database, self.folder / "lab.db"))
+            path = new_database()
             self.store = Store.open(path, durable=False)
             self.other = Store.open(path, durable=False)
             self.session = self.store.begin_session({}, simulated=True, operator="tester")
@@ -65,7 +62,6 @@ def test_the_machine(dead, empty_database):
         def teardown(self):
             self.store.close()
             self.other.close()
-            shutil.rmtree(self.folder)
 
         @rule(target=runs, is_begun=st.booleans())
         def make(self, is_begun):
@@ -144,5 +140,6 @@ def test_the_machine(dead, empty_database):
                     act()
 
     machine = Runs.TestCase
-    machine.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+    examples = 20 if backend == "sqlite" else 4
+    machine.settings = settings(max_examples=examples, stateful_step_count=25, deadline=None)
     machine().runTest()

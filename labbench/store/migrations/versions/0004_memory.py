@@ -11,7 +11,7 @@ from alembic.operations import BatchOperations
 
 from labbench.store.document import from_json, to_json
 from labbench.store.identity import identity_of
-from labbench.store.schema import refusal
+from labbench.store.schema import refusals
 from labbench.store.searching import setting_columns
 
 revision = "0004"
@@ -25,9 +25,8 @@ def upgrade() -> None:
     _add_tables()
     _add_columns()
     _fill()
-    if op.get_bind().dialect.name == "sqlite":
-        for table, change in (("journal", "UPDATE"), ("journal", "DELETE"), ("dose", "DELETE")):
-            op.execute(refusal(table, change))
+    for _, statement in refusals(op.get_bind().dialect.name):
+        op.execute(statement)
 
 
 @contextmanager
@@ -135,16 +134,16 @@ def _add_tables() -> None:
 
 def _add_columns() -> None:
     with _rebuilt("device") as batch:
-        batch.add_column(sa.Column("die_id", sa.Integer()), insert_after="kind")
-        batch.add_column(sa.Column("geometry", sa.JSON()), insert_after="die_id")
+        batch.add_column(sa.Column("die_id", sa.Integer()))
+        batch.add_column(sa.Column("geometry", sa.JSON()))
         batch.create_foreign_key(
             "fk_device_die_id_die", "die", ["die_id"], ["id"], ondelete="RESTRICT"
         )
         batch.create_index("ix_device_die_id", ["die_id"])
     with _rebuilt("instrument_state") as batch:
-        batch.add_column(sa.Column("instrument_id", sa.Integer()), insert_after="session_id")
-        batch.add_column(sa.Column("firmware", sa.Text()), insert_after="settings")
-        batch.add_column(sa.Column("calibration_due", sa.Text()), insert_after="firmware")
+        batch.add_column(sa.Column("instrument_id", sa.Integer()))
+        batch.add_column(sa.Column("firmware", sa.Text()))
+        batch.add_column(sa.Column("calibration_due", sa.Text()))
         batch.create_foreign_key(
             "fk_instrument_state_instrument_id_instrument",
             "instrument", ["instrument_id"], ["id"], ondelete="RESTRICT",
@@ -152,13 +151,13 @@ def _add_columns() -> None:
         batch.create_index("ix_instrument_state_instrument_id", ["instrument_id"])
     with _rebuilt("run") as batch:
         sha256 = sa.Column("procedure_sha256", sa.Text())
-        batch.add_column(sha256, insert_after="procedure_version")
+        batch.add_column(sha256)
     with _rebuilt("fit") as batch:
         version = sa.Column("labbench_version", sa.Text())
-        batch.add_column(version, insert_after="dataset_sha256")
-        batch.add_column(sa.Column("git_commit", sa.Text()), insert_after="labbench_version")
+        batch.add_column(version)
+        batch.add_column(sa.Column("git_commit", sa.Text()))
     with _rebuilt("comparison") as batch:
-        batch.add_column(sa.Column("fit_id", sa.Integer()), insert_after="model_card_id")
+        batch.add_column(sa.Column("fit_id", sa.Integer()))
         batch.create_foreign_key(
             "fk_comparison_fit_id_fit", "fit", ["fit_id"], ["id"], ondelete="RESTRICT"
         )
