@@ -14,7 +14,18 @@ from labbench.bench.opening import DRIVERS
 from procedures import PROCEDURES, settings_of
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("pandas", "scipy", "numba", "lmfit", "sqlalchemy", "matplotlib", "PySide6", "pyqtgraph")
+HEAVY = (
+    "pandas",
+    "pyarrow",
+    "h5py",
+    "scipy",
+    "numba",
+    "lmfit",
+    "sqlalchemy",
+    "matplotlib",
+    "PySide6",
+    "pyqtgraph",
+)
 
 
 @pytest.mark.parametrize("package", ["labbench", "procedures", "instruments", "pyvisa_labbench"])

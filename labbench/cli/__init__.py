@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from labbench import __version__
-from labbench.cli import analyse, measure, safety, simulator
+from labbench.cli import analyse, exchange, measure, safety, simulator
 from labbench.cli.keep import card_app, db_app
 from labbench.cli.terminal import say_error
 from labbench.errors import LabbenchError
@@ -26,6 +26,8 @@ bench_app = typer.Typer(help="The instruments of a bench file.", no_args_is_help
 bench_app.command("check")(measure.bench_check)
 sim_app = typer.Typer(help="The simulated instruments.", no_args_is_help=True)
 sim_app.command("serve")(simulator.serve)
+db_app.command("export")(exchange.db_export)
+db_app.command("import")(exchange.db_import)
 
 app.command()(measure.demo)
 app.command()(measure.procedures)

@@ -116,6 +116,22 @@ def db_upgrade(
     print(f"{display_name(db)} is up to date{kept}")
 
 
+@db_app.command("archive")
+def db_archive(
+    db: Annotated[Path, typer.Argument(help="Lab database, a file.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Open it for writing again.")] = False,
+) -> None:
+    """Check a database and make it one file that can be kept where nothing can be written."""
+    from labbench.store.archive import archive, unarchive
+
+    if undo:
+        print(f"{db} can be written again" if unarchive(db) else f"{db} is not archived")
+    elif archive(db):
+        print(f"{db} is sound and archived: one file, only to be read until archive --undo")
+    else:
+        print(f"{db} is archived already")
+
+
 def open_card(name: str, db: str | None) -> ModelCard:
     """Return a card of a database, if one is given, else a file or a card that ships."""
     from labbench.model.card import read_card

@@ -184,6 +184,40 @@ def display_name(path_or_url: str | Path) -> str:
     return str(file_path(path_or_url)) if url is None else postgres.label(url)
 
 
+def make_read_only_engine(path: Path, how: str, reason: str) -> Engine:
+    """Return an engine that never writes, nor makes a file beside the database.
+
+    Parameters
+    ----------
+    path : Path
+    how : str
+        "mode=ro", or "immutable=1" where not even a lock can be kept.
+    reason : str
+        Why, for those who try to write.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        creator=lambda: sqlite3.connect(
+            f"{path.absolute().as_uri()}?{how}", uri=True, check_same_thread=False
+        ),
+        json_serializer=to_json,
+        json_deserializer=from_json,
+        execution_options={"read_only": reason},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={BUSY_S * 1000}")
+        connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Read in one snapshot of the database."""
@@ -197,6 +231,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Write everything in the block, or nothing if it raises."""
+    read_only = engine.get_execution_options().get("read_only")
+    if read_only is not None:
+        raise StoreError(
+            f"The database {engine.url.database} can only be read, because {read_only}."
+        )
     with plain_errors(engine), engine.connect() as connection:
         connection.execution_options(writes=True)
         with connection.begin():

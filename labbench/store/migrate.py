@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, inspect, text
 
 from labbench.errors import NewerSchemaError, StoreError
+from labbench.store.archive import require_not_archived
 from labbench.store.engine import (
     file_path,
     is_file,
@@ -126,6 +127,7 @@ def upgrade(path_or_url: str | Path, backed_up: bool = False) -> Path | None:
         return None
     path = file_path(path_or_url)
     prepare_file(path, create=False)
+    require_not_archived(path)
     engine = make_engine(path, durable=True)
     try:
         found = found_revision(engine)

@@ -183,8 +183,8 @@ setting = Table(
     metadata,
     reference("run", index=False, primary_key=True),
     Column("name", Text, primary_key=True, index=True),
-    real("value", nullable=True),
-    text("text", nullable=True),
+    real("value_real", nullable=True),
+    text("value_text", nullable=True),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -371,7 +371,6 @@ comparison = _table(
     row_id(),
     reference("device"),
     reference("model_card"),
-    reference("fit", nullable=True),
     document("document"),
     moment("created_at"),
 )

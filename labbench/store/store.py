@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from sqlalchemy import Engine
+
 from labbench.features import Feature
 from labbench.model.card import ModelCard
 from labbench.store import provenance, schema, write
-from labbench.store.engine import open_engine, remove_file, writing
+from labbench.store.archive import open_read_only, why_read_only
+from labbench.store.engine import file_path, open_engine, remove_file, writing
 from labbench.store.migrate import require_newest
+from labbench.store.postgres import server_url
 from labbench.store.recorder import Recorder
 
 
@@ -37,6 +41,9 @@ class Store(Recorder):
             Whether every commit waits for the disk. Without, a power loss (not a killed process)
             may cost the last commits: good enough for simulations.
 
+        An archived database, and one that cannot be written where it lies, is opened all the
+        same; every method that writes then raises a StoreError that says why.
+
         Raises
         ------
         StoreError
@@ -44,7 +51,7 @@ class Store(Recorder):
         NewerSchemaError
             If it was written by a newer labbench.
         """
-        engine, made = open_engine(path_or_url, create, durable)
+        engine, made = _open_engine(path_or_url, create, durable)
         try:
             require_newest(engine, create)
         except BaseException:
@@ -121,21 +128,25 @@ class Store(Recorder):
                 connection, card_id, run_ids, status, document, dataset_sha256, programme
             )
 
-    def save_comparison(
-        self,
-        device_id: int,
-        card_id: int,
-        document: Mapping[str, object],
-        fit_id: int | None = None,
-    ) -> int:
-        """Save a scorecard of a device beside a card, and the fit it came from; return its id."""
+    def save_comparison(self, device_id: int, card_id: int, document: Mapping[str, object]) -> int:
+        """Save a scorecard of a device beside a card and return its id."""
         with writing(self.engine) as connection:
             return write.add_row(
                 connection,
                 schema.comparison,
                 device_id=int(device_id),
                 model_card_id=int(card_id),
-                fit_id=fit_id,
                 document=document,
                 created_at=write.now(),
             )
+
+
+def _open_engine(
+    path_or_url: str | Path, create: bool, durable: bool
+) -> tuple[Engine, Path | None]:
+    """Return an engine, for reading only where nothing can be written, and the file it made."""
+    if server_url(path_or_url) is None and (path := file_path(path_or_url)).is_file():
+        reason = why_read_only(path)
+        if reason is not None:
+            return open_read_only(path, reason), None
+    return open_engine(path_or_url, create, durable)

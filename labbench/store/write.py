@@ -154,8 +154,8 @@ def plan_run(
     )
     columns = {name: setting_columns(value) for name, value in settings.items()}
     rows = [
-        {"run_id": run_id, "name": name, "value": value, "text": text}
-        for name, (value, text) in columns.items()
+        {"run_id": run_id, "name": name, "value_real": real, "value_text": text}
+        for name, (real, text) in columns.items()
     ]
     if rows:
         connection.execute(inserting(schema.setting), rows)

@@ -86,8 +86,8 @@ def _add_tables() -> None:
         "setting",
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Double(), nullable=True),
-        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("value_real", sa.Double(), nullable=True),
+        sa.Column("value_text", sa.Text(), nullable=True),
         _reference("setting", "run"),
         sa.PrimaryKeyConstraint("run_id", "name", name="pk_setting"),
         sqlite_strict=True,
@@ -156,12 +156,6 @@ def _add_columns() -> None:
         version = sa.Column("labbench_version", sa.Text())
         batch.add_column(version)
         batch.add_column(sa.Column("git_commit", sa.Text()))
-    with _rebuilt("comparison") as batch:
-        batch.add_column(sa.Column("fit_id", sa.Integer()))
-        batch.create_foreign_key(
-            "fk_comparison_fit_id_fit", "fit", ["fit_id"], ["id"], ondelete="RESTRICT"
-        )
-        batch.create_index("ix_comparison_fit_id", ["fit_id"])
 
 
 def _fill() -> None:
@@ -170,7 +164,9 @@ def _fill() -> None:
         settings = document if isinstance(document, dict) else from_json(document)
         for name, value in settings.items():
             connection.execute(
-                sa.text("INSERT INTO setting (run_id, name, value, text) VALUES (:r, :n, :v, :t)"),
+                sa.text(
+                    "INSERT INTO setting (run_id, name, value_real, value_text) VALUES (:r, :n, :v, :t)"
+                ),
                 {"r": run_id, "n": name, **dict(zip("vt", setting_columns(value), strict=True))},
             )
     known: dict[str, int] = {}
