@@ -164,9 +164,7 @@ def _fill() -> None:
         settings = document if isinstance(document, dict) else from_json(document)
         for name, value in settings.items():
             connection.execute(
-                sa.text(
-                    "INSERT INTO setting (run_id, name, value_real, value_text) VALUES (:r, :n, :v, :t)"
-                ),
+                sa.text("INSERT INTO setting VALUES (:r, :n, :v, :t)"),
                 {"r": run_id, "n": name, **dict(zip("vt", setting_columns(value), strict=True))},
             )
     known: dict[str, int] = {}
