@@ -3,6 +3,7 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from instruments.simulated.bench import bench_of, canonical
@@ -216,3 +217,16 @@ def test_a_driver_that_only_says_it_is_off_is_not_believed(bench, store, monkeyp
         run(bench, store)
     monkeypatch.undo()
     ended(store, "failed", 5)
+
+
+@pytest.mark.parametrize("setting", ["BURS:STAT", "TRIG1:SOUR", "VOLT ", "ARB:SRAT"])
+def test_a_generator_that_missed_a_setting_is_not_switched_on(bench, store, terminals, setting):
+    """It would repeat the waveform without an end, or play it at another level or speed."""
+    ports = bench_of(bench._close.__self__).ports
+    address = canonical(bench.description.instruments.pulse_source.address)
+    ports[address].add_fault(Fault(kind="refuse", on=setting))
+    with pytest.raises(InstrumentError, match="did not take its settings"):
+        run(bench, store)
+    assert dark(terminals) == ["pulse_source", "supply"]
+    assert np.abs(terminals["pulse_source"].line.level).max() == 0.0
+    ended(store, "failed", 0)
