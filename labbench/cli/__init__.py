@@ -12,6 +12,7 @@ import typer
 
 from labbench import __version__
 from labbench.cli import analyse, exchange, find, measure, safety, simulator
+from labbench.cli.device import device_app
 from labbench.cli.journal import journal_app
 from labbench.cli.keep import card_app, db_app
 from labbench.cli.terminal import one_line_warnings, say_error
@@ -44,6 +45,7 @@ app.command()(analyse.compare)
 app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(db_app, name="db")
+app.add_typer(device_app, name="device")
 app.add_typer(journal_app, name="journal")
 app.add_typer(sim_app, name="sim")
 
