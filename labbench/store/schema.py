@@ -31,7 +31,8 @@ from labbench.store.columns import (
     whole,
 )
 from labbench.store.states import POINT_STATES, RUN_STATES
-from labbench.store.tables import metadata, strict_table
+from labbench.store.tables import metadata as metadata
+from labbench.store.tables import strict_table
 
 DEVICE_KINDS = ("neuron", "memristor", "transistor", "resistor")
 # An untag and an include take back the tag and the exclude before them: no line is ever removed.

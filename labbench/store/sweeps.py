@@ -130,7 +130,7 @@ def _require_untouched(connection: Connection, point_id: int) -> None:
     )
     if connection.execute(asked).scalar_one():
         raise StoreError(
-            f"Point {point_id} of a sweep cannot be planned anew: its stimuli may have been applied."
+            f"Point {point_id} cannot be planned anew: its stimuli may have been applied."
         )
 
 

@@ -67,4 +67,6 @@ def upgrade() -> None:
 
 def _reference(table: str, parent: str) -> sa.ForeignKeyConstraint:
     name = f"fk_{table}_{parent}_id_{parent}"
-    return sa.ForeignKeyConstraint([f"{parent}_id"], [f"{parent}.id"], name=name, ondelete="RESTRICT")
+    return sa.ForeignKeyConstraint(
+        [f"{parent}_id"], [f"{parent}.id"], name=name, ondelete="RESTRICT"
+    )
