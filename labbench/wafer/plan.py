@@ -1,7 +1,7 @@
 """A sweep plan: which procedures on which devices of a wafer, under which conditions.
 
 A plan is a TOML file, read by `read_plan` and written by `write_plan`; or a `Plan` made in Python.
-`labbench sweep --schema` prints it as a JSON schema. A die is named by the column and the row of
+`labbench sweep-schema` prints it as a JSON schema. A die is named by the column and the row of
 the prober's map, from 1 on.
 """
 

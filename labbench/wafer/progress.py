@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from labbench.store import PointRecord
 
+_WORST_FIRST = (
+    "applying", "moving", "interrupted", "failed", "planned", "skipped", "recorded",
+)  # fmt: skip
 _OPEN = ("planned", "moving", "applying")
 
 
@@ -24,11 +27,15 @@ class Progress:
         The one under the needles.
     left_s : float or None
         Estimated from what was measured since the start; None before anything was.
+    devices : mapping of str to str
+        What came of each device: the first of "applying", "interrupted", "failed", "planned",
+        "skipped", "recorded" that a point of it is.
     """
 
     counts: dict[str, int]
     device: str = ""
     left_s: float | None = None
+    devices: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def total(self) -> int:
@@ -55,6 +62,7 @@ class Tracker:
 
     clock: Callable[[], float] = time.monotonic
     _states: dict[int, str] = field(default_factory=dict)
+    _of_device: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
     _done: int = 0
     _began_s: float | None = None
 
@@ -63,6 +71,8 @@ class Tracker:
         for point in points:
             before = self._states.get(point.id)
             self._states[point.id] = point.state
+            mine = self._of_device.setdefault(point.device, {})
+            mine[point.ordinal, point.attempt] = point.state
             if self._began_s is not None and before != point.state and point.state not in _OPEN:
                 self._done += 1
 
@@ -73,11 +83,15 @@ class Tracker:
     def progress(self, device: str = "") -> Progress:
         """Return how far it is."""
         counts = dict(Counter(self._states.values()))
-        found = Progress(counts, device)
+        devices = {
+            name: min(states.values(), key=_WORST_FIRST.index)
+            for name, states in self._of_device.items()
+        }
+        found = Progress(counts, device, None, devices)
         if not self._done or self._began_s is None:
             return found
         each_s = (self.clock() - self._began_s) / self._done
-        return Progress(counts, device, each_s * found.left)
+        return Progress(counts, device, each_s * found.left, devices)
 
 
 def _duration(seconds: float) -> str:
