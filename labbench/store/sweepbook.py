@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labbench.store import sweeps
 from labbench.store.engine import reading, writing
@@ -98,6 +99,16 @@ class SweepBook(Notebook):
         """Plan another attempt at a point, and return its id."""
         with writing(self.engine) as connection:
             return sweeps.repeat(connection, point_id, note)
+
+    def wafer_fits(self, wafer: str) -> dict[str, dict[str, Any]]:
+        """Return the document of the newest fit of each device of a wafer, by its name."""
+        with reading(self.engine) as connection:
+            return sweeps.fits(connection, wafer)
+
+    def fitted(self) -> set[tuple[str, str]]:
+        """Return the hash of the data and the programme's version of all fits that there are."""
+        with reading(self.engine) as connection:
+            return sweeps.fitted(connection)
 
     def sweep(self, name: str) -> SweepRecord:
         """Return a sweep by its name."""

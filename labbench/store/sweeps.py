@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 
@@ -184,6 +185,28 @@ def points(
     if device_id is not None:
         asked = asked.where(point.device_id == int(device_id))
     return [PointRecord(**row) for row in connection.execute(asked).mappings()]
+
+
+def fits(connection: Connection, wafer: str) -> dict[str, dict[str, Any]]:
+    """See `SweepBook.wafer_fits`."""
+    fit, device = schema.fit, schema.device
+    asked = (
+        select(device.c.name, fit.c.id, fit.c.document)
+        .distinct()
+        .join_from(fit, schema.fit_input)
+        .join(schema.run)
+        .join(device)
+        .join(schema.die)
+        .where(schema.die.c.wafer_id == places.find_wafer(connection, wafer))
+        .order_by(fit.c.id)
+    )
+    return {row.name: row.document for row in connection.execute(asked)}
+
+
+def fitted(connection: Connection) -> set[tuple[str, str]]:
+    """See `SweepBook.fitted`."""
+    asked = select(schema.fit.c.dataset_sha256, schema.fit.c.labbench_version)
+    return {(row.dataset_sha256, row.labbench_version) for row in connection.execute(asked)}
 
 
 def _row(
