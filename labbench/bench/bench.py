@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, SourceMeter
+from instruments.roles import Clock, ComplianceCheck, Digitizer, Prober, PulseSource, SourceMeter
 from labbench.bench.calibration import overdue
 from labbench.bench.compliance import RAMP_STEP_S, ramp_down_levels
 from labbench.bench.description import BenchDescription, InstrumentEntry
@@ -25,7 +25,7 @@ from labbench.bench.sweeping import (
     two_terminal,
 )
 from labbench.connection import OPEN, Connection
-from labbench.errors import BenchError, InstrumentError
+from labbench.errors import BenchError, InstrumentError, ShortError
 from labbench.features import Response
 from labbench.model import ModelCard
 from labbench.stimulus import Stimulus, Sweep
@@ -101,6 +101,11 @@ class Bench:
         """The source meter at the gate."""
         return self._filled("gate_meter")  # type: ignore[no-any-return]
 
+    @property
+    def prober(self) -> Prober:
+        """What brings devices under the needles."""
+        return self._filled("prober")  # type: ignore[no-any-return]
+
     def _filled(self, role: str) -> Any:
         self.require((role,))
         return self.instruments[role]
@@ -137,7 +142,7 @@ class Bench:
         ------
         BenchError
             If a role is not filled.
-        InstrumentError
+        ShortError
             If the supply is in compliance with the neuron at rest.
         """
         self.require(needs)
@@ -159,7 +164,7 @@ class Bench:
         reading = supply.measure()
         self.compliance = replace(check, in_compliance=reading.in_compliance)
         if reading.in_compliance:
-            raise InstrumentError(
+            raise ShortError(
                 f"The supply is in compliance at rest: asked for {wiring.supply_v:g} V, found "
                 f"{reading.voltage_v:g} V at {reading.current_a:g} A. The drain is shorted or the "
                 "contact is wrong; nothing was applied to the device."
@@ -331,11 +336,13 @@ class Bench:
     def make_safe(self) -> list[str]:
         """Bring every output to zero and off, and return what failed; see `switch_off`.
 
-        The switch is the last role: its relays open when nothing drives them any more.
+        The switch is the last role: its relays open when nothing drives them any more. A prober
+        has no output; the next run on the device wants it where it is.
         """
         self._routes.forget()
         self._fed_v = None
-        return switch_off({role: (e.address, each) for role, (e, each) in self.roles().items()})
+        outputs = {role: each for role, each in self.roles().items() if role != "prober"}
+        return switch_off({role: (e.address, each) for role, (e, each) in outputs.items()})
 
     def ramp_down(self) -> None:
         """Bring the supply to zero in small steps, for devices that a sudden end would hurt."""

@@ -27,6 +27,7 @@ ROLES = {
     "meter": SourceMeter,
     "gate_meter": SourceMeter,
     "switch": SwitchMatrix,
+    "prober": Prober,
 }
 # Driver names of bench files: the role that each fills, and where it lives.
 DRIVERS: dict[str, tuple[type, str]] = {

@@ -107,6 +107,7 @@ def run_procedure(
     on_notice: Callable[[str], None] = _LOG.warning,
     given_up: Sequence[int] = (),
     wait: Callable[[float], None] = time.sleep,
+    on_begin: Callable[[int], None] = lambda run_id: None,
 ) -> RunReport:
     """Run a procedure on a bench and record it.
 
@@ -138,6 +139,8 @@ def run_procedure(
         See `recover`.
     wait : callable, optional
         Called with seconds while the disk is full.
+    on_begin : callable, optional
+        Called with the id of the run before anything is energised.
 
     Raises
     ------
@@ -162,7 +165,7 @@ def run_procedure(
             procedure_sha256=procedure.source_sha256,
         ),
     )
-    device = next(each.name for each in store.devices() if each.id == device_id)
+    device = store.device(device_id).name
     player = GuardedPlayer(
         bench, store, patience, run_id, procedure, policy, store.dose(device), store.budget(device)
     )
@@ -181,10 +184,11 @@ def run_procedure(
             on_progress(float(value))
 
     procedure.player, procedure.record, procedure.emit = player, record, emit
-    with _signals_as_interrupts() as signalled:
+    with signals_as_interrupts() as signalled:
         patience.should_stop = lambda: signalled.is_set() or should_stop()
         procedure.should_stop = lambda: bool(player.stopped) or patience.should_stop()
         try:
+            on_begin(run_id)
             foresee(procedure, bench.description, player.spent, player.budget).require()
             _energise(bench, store, run_id, procedure, player, patience)
             if signalled.is_set():
@@ -292,7 +296,7 @@ def _said(error: BaseException) -> str:
 
 
 @contextmanager
-def _signals_as_interrupts() -> Iterator[threading.Event]:
+def signals_as_interrupts() -> Iterator[threading.Event]:
     """Let Ctrl-C, SIGTERM and a closed terminal end a run alike, from the main thread.
 
     Yields an event that is set as well, because Python drops an exception that a signal raises

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from labbench import __version__
-from labbench.cli import analyse, exchange, find, measure, safety, simulator
+from labbench.cli import analyse, exchange, find, measure, safety, simulator, wafer
 from labbench.cli.device import device_app
 from labbench.cli.journal import journal_app
 from labbench.cli.keep import card_app, db_app
@@ -38,6 +38,8 @@ app.command()(measure.run)
 app.command()(measure.characterize)
 app.command()(find.runs)
 app.command()(safety.dose)
+app.command()(wafer.sweep)
+app.command("sweep-schema")(wafer.sweep_schema)
 app.command("import")(analyse.import_recordings)
 app.command()(analyse.simulate)
 app.command()(analyse.fit)

@@ -71,6 +71,11 @@ class Reader:
         with reading(self.engine) as connection:
             return read.devices(connection)
 
+    def device(self, device_id: int) -> DeviceRecord:
+        """Return a device by its id."""
+        with reading(self.engine) as connection:
+            return read.device(connection, device_id)
+
     def session(self, session_id: int) -> SessionRecord:
         """Return a session with its instruments."""
         with reading(self.engine) as connection:
