@@ -108,6 +108,7 @@ def run_procedure(
     given_up: Sequence[int] = (),
     wait: Callable[[float], None] = time.sleep,
     on_begin: Callable[[int], None] = lambda run_id: None,
+    on_response: Callable[[int, Response, Sequence[PulseRow]], None] = lambda *played: None,
 ) -> RunReport:
     """Run a procedure on a bench and record it.
 
@@ -141,6 +142,8 @@ def run_procedure(
         Called with seconds while the disk is full.
     on_begin : callable, optional
         Called with the id of the run before anything is energised.
+    on_response : callable, optional
+        Called with ordinal, response and rows of its pulses, once it is in the store.
 
     Raises
     ------
@@ -178,6 +181,7 @@ def run_procedure(
             lambda: store.save_response(run_id, ordinal, response, rows, in_compliance=seen),
         )
         recorded.append(response)
+        on_response(ordinal, response, rows)
 
     def emit(topic: str, value: Any) -> None:
         if topic == "progress":
