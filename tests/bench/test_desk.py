@@ -71,7 +71,7 @@ def test_the_queue_is_worked_in_its_order_past_a_failure(desk, store):
     desk.start()
     until(lambda: not store.queue() and desk.state.phase == "idle")
     runs = store.runs()
-    assert [run.procedure for run in runs][0] == "stochasticity"
+    assert runs[0].procedure == "stochasticity"
     assert [run.state for run in runs] == ["finished", "finished", "failed"]
     assert len(seen) == sum(len(store.responses(run.id)) for run in runs)
     assert seen[0].run_id == runs[0].id
