@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labbench.features import Response
+from labbench.features import Feature, Response
 from labbench.report.quantity import MISSING, format_quantity
 from labbench.report.wording import count, feature_words, words
 from labbench.stimulus import PulseTrain, Stimulus, Sweep
@@ -64,10 +64,14 @@ def _stimulus_words(stimulus: Stimulus) -> str:
 
 def feature_row(record: FeatureRecord) -> tuple[str, ...]:
     """Return a feature under `FEATURE_HEADER`."""
-    feature = record.feature
+    return live_feature_row(record.property, record.feature)
+
+
+def live_feature_row(of_property: str, feature: Feature) -> tuple[str, ...]:
+    """Return a feature that is not stored yet under `FEATURE_HEADER`."""
     name, condition = feature_words(feature.label)
     return (
-        words(record.property),
+        words(of_property),
         name,
         condition,
         format_quantity(feature.value, feature.stderr, feature.unit),
