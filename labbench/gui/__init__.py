@@ -13,23 +13,26 @@ from labbench.errors import LabbenchError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open a window on a lab database and return the exit code once it is closed."""
+    """Open the window of a bench and a lab database; return the exit code once it is closed."""
     parser = argparse.ArgumentParser(
         prog="labbench-gui",
-        description="Look at the runs and traces of a lab database, also while a bench writes it.",
+        description="Work at a bench, and look at what its lab database holds.",
     )
-    parser.add_argument("--db", required=True, metavar="DB", help="the lab database")
-    path = parser.parse_args(argv).db
+    parser.add_argument("--bench", metavar="B", help="bench file to begin with (TOML)")
+    parser.add_argument(
+        "--db", default="lab.db", metavar="DB", help="lab database; made if there is a bench"
+    )
+    given = parser.parse_args(argv)
 
     from labbench.store import Store
 
     try:
-        with Store.open(path) as store:
+        with Store.open(given.db, create=given.bench is not None) as store:
             try:
-                from labbench.gui.window import show_window
+                from labbench.gui.main_window import show_main_window
             except ImportError as error:
                 return _fail(f"No window without Qt ({error}): install labbench[gui].")
-            return show_window(store)
+            return show_main_window(store, given.db, given.bench)
     except LabbenchError as error:
         return _fail(str(error))
 

@@ -106,8 +106,9 @@ class BenchPanel(QWidget):
         name = state.bench or self.desk.bench_path.name
         self.title.setText(f"{name}: {phase}")
         self.limits.setText("\n".join(state.limits))
-        if before is None or before.instruments != state.instruments:
-            self.instruments.show_rows([_row(each) for each in state.instruments])
+        shown = (None, None) if before is None else (before.instruments, before.phase)
+        if shown != (state.instruments, state.phase):
+            self.instruments.show_rows([_row(each, state.phase) for each in state.instruments])
 
     def add_line(self, text: str, is_error: bool) -> None:
         """Add a line to the messages; the oldest go."""
@@ -134,6 +135,8 @@ class BenchPanel(QWidget):
             self.desk.close()
 
 
-def _row(each: InstrumentState) -> tuple[str, ...]:
+def _row(each: InstrumentState, phase: str) -> tuple[str, ...]:
     output = {True: "ON", False: "off", None: "–"}[each.is_output_on]
+    if phase in ("running", "ending") and each.is_output_on is not None:
+        output = "in use"
     return (each.role.replace("_", " "), output, each.identity, each.address)

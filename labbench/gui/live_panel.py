@@ -122,7 +122,11 @@ class LivePanel(QWidget):
         self.is_simulated = True
         self.heading = QLabel("No run yet. Plan one in the Run panel, and press Start.")
         self.heading.setWordWrap(True)
-        self.plot, self.strip, self.features = LivePlot(), PulseStrip(), RowTable(FEATURE_HEADER)
+        self.plot, self.strip, self.features = (
+            LivePlot(),
+            PulseStrip(),
+            RowTable(FEATURE_HEADER[1:]),
+        )
         self._analysed: Analysis | None = None
         below = QSplitter(Qt.Orientation.Horizontal)
         below.addWidget(self.strip)
@@ -160,7 +164,7 @@ class LivePanel(QWidget):
 
     def _show_analysis(self, analysis: Analysis) -> None:
         rows = [
-            live_feature_row(name, feature)
+            live_feature_row(name, feature)[1:]
             for name, features in analysis.features.items()
             for feature in features
         ]

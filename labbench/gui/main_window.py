@@ -169,7 +169,8 @@ class MainWindow(QMainWindow):
             word, colour = "SIMULATED", _SIMULATED
         else:
             word, colour = "LIVE", _LIVE
-        if state is not None and any(each.is_output_on for each in state.instruments):
+        is_on = state is not None and any(each.is_output_on for each in state.instruments)
+        if is_on or (state is not None and state.run is not None):
             word += "  ·  OUTPUTS ON"
         if state is not None and state.run is not None:
             word += f"  ·  run {state.run.run_id} on {state.run.device}"
