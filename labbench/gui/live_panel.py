@@ -13,6 +13,7 @@ from labbench.gui.live_model import Analysis, LiveFeed
 from labbench.gui.plot import INPUT_COLOUR, SPIKE_COLOUR, Panel
 from labbench.gui.rows import FEATURE_HEADER, live_feature_row
 from labbench.gui.table import RowTable
+from labbench.gui.thinning import thin
 from labbench.report.quantity import format_quantity
 from labbench.report.wording import count
 from labbench.spikes import FIRE_FRACTION, find_spikes
@@ -53,8 +54,9 @@ class LivePlot(QWidget):
     def show_predicted(self, response: Response) -> None:
         """Draw the output that the fitted card answers with, dashed."""
         if "output" in self.panels and "output" in response.trace.channels:
-            trace = response.trace
-            self._predicted.setData(trace.time_s, trace.channels["output"].values)
+            trace, values = response.trace, response.trace.channels["output"].values
+            drawn = thin(values)
+            self._predicted.setData(trace.time_s[drawn], values[drawn])
 
     def _arrange(self, trace: Trace) -> None:
         for item in (self._spikes, self._predicted):
@@ -62,7 +64,7 @@ class LivePlot(QWidget):
                 self.panels["output"].item.removeItem(item)
         self._view.clear()
         self.panels = {
-            name: Panel(self._view, row, stretch=2 if name == "input" else 3)
+            name: Panel(self._view, row, stretch=2 if name == "input" else 3, is_live=True)
             for row, name in enumerate(trace.channels)
         }
         *upper, last = self.panels.values()

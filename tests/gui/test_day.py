@@ -101,7 +101,7 @@ def test_a_day_with_an_abort_and_a_failure(qtbot, window, store):
     assert [run.state for run in store.runs()] == ["aborted", "failed", "finished"]
     qtbot.waitUntil(lambda: "out of" in messages(window) or "allows" in messages(window))
     assert "ERROR" in messages(window)
-    qtbot.waitUntil(lambda: live.features.rows, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: bool(live.features.rows), timeout=LONG_MS)
     assert live.plot.panels.keys() >= {"input", "output"}
     assert "fired" in live.strip.item.titleLabel.text
     assert {row[1] for row in window.bench_panel.instruments.rows} == {"off", "–"}
