@@ -147,7 +147,7 @@ def write_wafer_report(findings: WaferFindings, path: Path) -> None:
     html = environment.get_template("wafer.html.j2").render(
         findings=findings,
         maps=[
-            (each.feature, Markup(to_svg(draw_map(each.map), f"map{k}")))  # noqa: S704
+            (each.feature, Markup(to_svg(draw_map(each.map), f"map{k}")))
             for k, each in enumerate(drawn)
         ],
         left_out=[each.feature for each in findings.features[MOST_MAPS:]],
