@@ -46,7 +46,10 @@ class Watch:
 
     def over(self, owner: Any, name: str) -> None:
         """Time a method or function from now on."""
-        call: Callable[..., Any] = getattr(owner, name)
+        setattr(owner, name, self.timed(getattr(owner, name)))
+
+    def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a call that is timed."""
 
         def timed(*given: Any, **named: Any) -> Any:
             self._depth += 1
@@ -58,12 +61,14 @@ class Watch:
                 if not self._depth:
                     self.spent_s += time.perf_counter() - began_s
 
-        setattr(owner, name, timed)
+        return timed
 
 
 def watch_all(bench: Bench, watch: Watch) -> None:
     for name in ("play", "start", "observe", "make_safe"):
         watch.over(bench, name)
+    source = type(bench.pulse_source)
+    source.is_output_on = property(watch.timed(source.is_output_on.fget))  # type: ignore
     for name in ("move_to_die", "contact", "safe"):
         watch.over(bench.prober, name)
     watch.over(running, "draw_features")
@@ -73,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--side", type=int, default=4)
     parser.add_argument("--procedure", default="threshold_firing")
+    parser.add_argument("--durable", action="store_true", help="Commits wait for the disk.")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         text = files("labbench.bench").joinpath("demo.toml").read_text("utf-8")
@@ -86,7 +92,10 @@ def main() -> None:
                 "steps": [{"procedure": asked.procedure}],
             }
         )  # fmt: skip
-        with open_bench(path) as bench, Store.open(Path(folder) / "lab.db", create=True) as store:
+        with (
+            open_bench(path) as bench,
+            Store.open(Path(folder) / "lab.db", create=True, durable=asked.durable) as store,
+        ):
             # The model compiles, or is loaded, before the clock starts.
             bench.prober.move_to_die(1, 1)
             bench.prober.contact()

@@ -1,4 +1,4 @@
-"""Fits of many devices: a real cluster of processes, a worker killed, nothing lost or done twice."""
+"""Fits of many devices: real worker processes, one killed, nothing lost or done twice."""
 
 import multiprocessing
 import os
