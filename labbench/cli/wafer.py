@@ -39,6 +39,13 @@ def sweep(
     page: Annotated[
         Path | None, typer.Option("--page", help="Page to watch; beside the plan if not given.")
     ] = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="The computer that swept before is certainly off.")
+    ] = False,
+    repeat: Annotated[
+        list[str] | None,
+        typer.Option("--repeat", help="A device whose interrupted points you looked at; repeat."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a wafer by a plan, unattended; resume after anything."""
@@ -64,6 +71,8 @@ def sweep(
                 log=log or plan_file.with_suffix(".log"),
                 page=page or plan_file.with_suffix(".html"),
                 resume=resume,
+                take_over=take_over,
+                repeat=repeat or (),
                 on_progress=follow,
                 on_notice=say_error,
             )
