@@ -91,9 +91,13 @@ def _draw(figure: Figure, axis: Any, found: WaferMap, values: FloatArray, title:
     top, bottom = found.rows[0] - 0.5, found.rows[-1] + 0.5
     axis.set(xlim=(left, right), ylim=(bottom, top), xlabel="die x", ylabel="die y")
     missing = (found.count == 0) & ~np.isfinite(values)
-    axis.contourf(
-        found.columns, found.rows, missing, levels=[0.5, 1.5], colors="none", hatches=["///"]
-    ) if missing.any() and min(missing.shape) > 1 else None
+    if missing.any():
+        edges = (
+            np.r_[found.columns - 0.5, found.columns[-1] + 0.5],
+            np.r_[found.rows - 0.5, found.rows[-1] + 0.5],
+        )
+        shown = np.ma.masked_array(np.zeros(missing.shape), ~missing)
+        axis.pcolor(*edges, shown, hatch="////", alpha=0.0)
     if not np.isfinite(values).any():
         return
     low, high = np.nanpercentile(values, [1.0, 99.0])

@@ -78,3 +78,13 @@ def test_a_map_has_the_mean_of_each_die_and_its_error():
     assert np.all(wafer_map(single).stderr == 0.5)
     figure = draw_map(found)
     assert len(figure.axes) == 4
+
+
+def test_bounds_are_not_averaged(swept, tmp_path):
+    from labbench.wafer.report import analyse_wafer
+
+    found, frame = analyse_wafer(swept, "W1")
+    bounds = frame[frame["outcome"] != "ok"]
+    assert not bounds.empty
+    by_name = {each.feature: each for each in found.features}
+    assert by_name["gate_resistance"].median < 1e9 < bounds["value"].max()
