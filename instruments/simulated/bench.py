@@ -34,6 +34,7 @@ from instruments.simulated.keithley7001 import SwitchSystem
 from instruments.simulated.prober.velox import Prober
 from instruments.simulated.prober.wafer import Wafer, WaferEntry
 from instruments.simulated.relays import Relay, RelayEntry, Route, build_relays
+from instruments.simulated.touch_noise import Noise
 from instruments.uninterrupted import Turn
 from labbench.errors import BenchError, CardError
 from labbench.model import ModelCard, read_card
@@ -168,12 +169,12 @@ class SimulatedBench:
         relays = build_relays(entry.relays, self.circuit, entry.seed)
         self.instruments: dict[str, Instrument] = {}
         self.ports: dict[str, Port] = {}
-        self._noises: list[np.random.Generator] = []
+        self._noises: list[Noise] = []
         for number, each in enumerate(entry.instruments):
             address = canonical(each.address)
             if address in self.instruments:
                 raise BenchError(f"Two simulated instruments answer at {address}.")
-            noise = np.random.default_rng([entry.seed, _INSTRUMENT_STREAM, number])
+            noise = Noise.of(entry.seed, _INSTRUMENT_STREAM, number)
             self._noises.append(noise)
             made = self._build(each, f"SIM{number + 1:05d}", noise)
             self.instruments[address] = made
@@ -207,15 +208,13 @@ class SimulatedBench:
                 number,
             ),
             lambda card, number, at_s: build_device(card, entry.seed, number, stray_f, at_s),
-            lambda index, count: self._start_noise([entry.seed, index, count]),
+            lambda index, count: self._start_noise(entry.seed, index, count),
         )
 
-    def _start_noise(self, stream: list[int]) -> None:
+    def _start_noise(self, seed: int, *touch: int) -> None:
         """Let the noise of every instrument start anew, with what is under the needles."""
         for number, noise in enumerate(self._noises):
-            seed, *rest = stream
-            anew = np.random.default_rng([seed, _INSTRUMENT_STREAM, number, *rest])
-            noise.bit_generator.state = anew.bit_generator.state
+            noise.restart(seed, _INSTRUMENT_STREAM, number, *touch)
 
     def _devices(self, entry: SimulatedEntry) -> dict[str, Device]:
         made: dict[str, Device] = {}

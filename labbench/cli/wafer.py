@@ -7,13 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labbench.cli.options import AsJson, Database
-from labbench.cli.terminal import STOPPED, say_error, stoppable
+from labbench.cli.options import AsJson, Database, Seed
+from labbench.cli.terminal import STOPPED, progress, say_error, stoppable
 
 if TYPE_CHECKING:
     from labbench.wafer.dry_run import SweepForecast
@@ -37,6 +38,13 @@ def sweep(
     ] = None,
     page: Annotated[
         Path | None, typer.Option("--page", help="Page to watch; beside the plan if not given.")
+    ] = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="The computer that swept before is certainly off.")
+    ] = False,
+    repeat: Annotated[
+        list[str] | None,
+        typer.Option("--repeat", help="A device whose interrupted points you looked at; repeat."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,6 +71,8 @@ def sweep(
                 log=log or plan_file.with_suffix(".log"),
                 page=page or plan_file.with_suffix(".html"),
                 resume=resume,
+                take_over=take_over,
+                repeat=repeat or (),
                 on_progress=follow,
                 on_notice=say_error,
             )
@@ -103,6 +113,80 @@ def _points_bar(name: str) -> Iterator[Callable[[Progress], None]]:
             description=str(now),
             device=now.device,
         )
+
+
+def wafer_report(
+    wafer: Annotated[str, typer.Option("--wafer", help="Label of the wafer.")],
+    out: Annotated[Path, typer.Option("--out", help="HTML report.")],
+    db: Database = "lab.db",
+    criteria: Annotated[
+        list[str] | None,
+        typer.Option("--good", help="What a good device shows, feature=low:high; repeat it."),
+    ] = None,
+    features: Annotated[
+        list[str] | None, typer.Option("--feature", help="Only this feature; repeat it.")
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option("--parquet", help="The tidy table, for other programmes.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Maps, yield, variance, trends, outliers and correlations of a wafer on one page."""
+    from labbench.store import Store
+    from labbench.wafer.frames import write_parquet
+    from labbench.wafer.report import analyse_wafer, write_wafer_report
+    from labbench.wafer.statistics import criterion_from
+
+    chosen = [criterion_from(text) for text in criteria or ()]
+    with Store.open(db) as store:
+        found, frame = analyse_wafer(
+            store, wafer, criteria=chosen, features=features or (), seed=seed
+        )
+    write_wafer_report(found, out)
+    if parquet is not None:
+        write_parquet(frame, parquet)
+    good = found.good
+    if as_json:
+        print(json.dumps({"wafer": wafer, "yield": asdict(good), "states": found.states}, indent=2))
+    else:
+        print(
+            f"{wafer}: {good.good} of {good.n} devices good, {good.share:.1%} "
+            f"({good.low:.1%} to {good.high:.1%}), {good.unknown} unknown; report {out}"
+        )
+
+
+def wafer_fit(
+    wafer: Annotated[str, typer.Option("--wafer", help="Label of the wafer.")],
+    db: Database = "lab.db",
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes here; 0 for all cores.")
+    ] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Address of a dask scheduler instead.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit all measured devices of a wafer; a fit that is there already is not done again."""
+    from labbench.store import Store
+    from labbench.wafer.fits import FitReport, fit_wafer
+    from labbench.wafer.frames import device_states
+
+    with Store.open(db) as store:
+        states = device_states(store, wafer)
+    names = [str(name) for name in states.index[states == "measured"]]
+    with progress() as show:
+
+        def follow(report: FitReport) -> None:
+            show(f"fits of {wafer}", 100.0 * report.done / max(len(names), 1))
+
+        found = fit_wafer(db, names, workers=workers, scheduler=scheduler, on_progress=follow)
+    if as_json:
+        print(json.dumps(asdict(found), indent=2))
+        return
+    print(f"{wafer}: {len(found.kept)} fits kept, {len(found.known)} there before")
+    for device, fault in found.faults.items():
+        print(f"  no fit of {device}: {fault}")
 
 
 def sweep_schema() -> None:

@@ -122,8 +122,10 @@ def load_device(
     return DeviceData(device, kind, runs, {r.id: store.responses(r.id) for r in runs}, loading)
 
 
-def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
-    """Fit a device's recordings, and keep card and result in the store.
+def fit_data(
+    data: DeviceData, prior_card: ModelCard | None = None
+) -> tuple[FitResult, tuple[int, ...]]:
+    """Fit a device's recordings; return the result and the runs that went in, and keep nothing.
 
     Raises
     ------
@@ -141,15 +143,20 @@ def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = No
         result = fit_neuron(responses, prior, loading=data.loading, name=name)
     else:
         result = fit_memristor(data.all_responses(), prior, name=name)
-    run_ids = [run.id for run in runs]
-    store.save_fit(
-        store.save_card(result.card),
-        run_ids,
-        str(result.outcome),
-        result.to_dict(),
-        store.dataset_sha256(run_ids),
-    )
+    return result, tuple(run.id for run in runs)
+
+
+def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
+    """Fit a device's recordings as `fit_data` does, and keep card and result in the store."""
+    result, run_ids = fit_data(data, prior_card)
+    keep_fit(store, result, run_ids, store.dataset_sha256(run_ids))
     return result
+
+
+def keep_fit(store: Store, result: FitResult, run_ids: Sequence[int], dataset_sha256: str) -> None:
+    """Keep the result of a fit with its card."""
+    card_id = store.save_card(result.card)
+    store.save_fit(card_id, run_ids, str(result.outcome), result.to_dict(), dataset_sha256)
 
 
 def latest_fit(store: Store, device: str) -> tuple[FitRecord, FitResult]:

@@ -50,8 +50,14 @@ class SweepBook(Notebook):
         with writing(self.engine) as connection:
             return sweeps.plan(connection, wafer, name, plan, points)
 
-    def claim_sweep(self, sweep_id: int) -> None:
+    def claim_sweep(self, sweep_id: int, take_over: bool = False) -> None:
         """Note that this process works through a sweep.
+
+        Parameters
+        ----------
+        sweep_id : int
+        take_over : bool, optional
+            Whether somebody knows that the process of another computer is dead.
 
         Raises
         ------
@@ -60,7 +66,7 @@ class SweepBook(Notebook):
         """
         owner = this_process()
         with writing(self.engine) as connection:
-            sweeps.claim(connection, sweep_id, owner)
+            sweeps.claim(connection, sweep_id, owner, take_over)
 
     def release_sweep(self, sweep_id: int) -> None:
         """Note that no process works through a sweep."""

@@ -40,7 +40,7 @@ class Site:
 
 
 def add_sites(connection: Connection, wafer: str, sites: Iterable[Site]) -> dict[str, int]:
-    """See `Sweeps.add_sites`."""
+    """See `SweepBook.add_sites`."""
     return {
         each.name: places.add_device(
             connection,
@@ -60,7 +60,7 @@ def plan(
     document: Mapping[str, object],
     points: Sequence[tuple[int, str, Mapping[str, object]]],
 ) -> int:
-    """See `Sweeps.plan_sweep`."""
+    """See `SweepBook.plan_sweep`."""
     if not points:
         raise StoreError(f"The sweep {name!r} has no point: nothing would be measured.")
     asked = select(schema.sweep.c.id).where(schema.sweep.c.name == name)
@@ -84,16 +84,21 @@ def plan(
     return sweep_id
 
 
-def claim(connection: Connection, sweep_id: int, owner: Process | None) -> None:
-    """See `Sweeps.claim_sweep`; None gives it back."""
+def claim(
+    connection: Connection, sweep_id: int, owner: Process | None, take_over: bool = False
+) -> None:
+    """See `SweepBook.claim_sweep`; None gives it back."""
     table = schema.sweep
     found = connection.execute(select(table.c.owner).where(table.c.id == int(sweep_id))).one()
     before = None if found.owner is None else Process(**found.owner)
-    if owner is not None and before is not None and before != owner and not is_gone(before):
-        raise StoreError(
-            f"Sweep {sweep_id} is at work in process {before.pid} of {before.host}: wait for its "
-            "end, or stop it. If that computer is gone for good, give it up."
-        )
+    if owner and before and before != owner and not is_gone(before):
+        # Only of another computer can nobody here tell.
+        here = before.host == owner.host
+        if here or not take_over:
+            raise StoreError(
+                f"Sweep {sweep_id} is at work in process {before.pid} of {before.host}: wait for "
+                "its end, or stop it. If that is another computer and certainly off, --take-over."
+            )
     given = None if owner is None else asdict(owner)
     connection.execute(update(table).where(table.c.id == int(sweep_id)).values(owner=given))
 
@@ -101,7 +106,7 @@ def claim(connection: Connection, sweep_id: int, owner: Process | None) -> None:
 def change(
     connection: Connection, point_id: int, state: str, run_id: int | None, note: str
 ) -> None:
-    """See `Sweeps.change_point`."""
+    """See `SweepBook.change_point`."""
     table = schema.sweep_point
     if state == "planned":
         _require_untouched(connection, point_id)
@@ -136,7 +141,7 @@ def _require_untouched(connection: Connection, point_id: int) -> None:
 
 
 def repeat(connection: Connection, point_id: int, note: str) -> int:
-    """See `Sweeps.repeat_point`."""
+    """See `SweepBook.repeat_point`."""
     table = schema.sweep_point
     found = connection.execute(select(table).where(table.c.id == int(point_id))).one_or_none()
     if found is None:
@@ -152,7 +157,7 @@ def repeat(connection: Connection, point_id: int, note: str) -> int:
 
 
 def find(connection: Connection, name: str) -> SweepRecord:
-    """See `Sweeps.sweep`."""
+    """See `SweepBook.sweep`."""
     known = {each.name: each for each in records(connection)}
     if name not in known:
         names = f"it has {', '.join(known)}" if known else "it has none yet"
@@ -161,7 +166,7 @@ def find(connection: Connection, name: str) -> SweepRecord:
 
 
 def records(connection: Connection) -> list[SweepRecord]:
-    """See `Sweeps.sweeps`."""
+    """See `SweepBook.sweeps`."""
     asked = (
         select(*(c for c in schema.sweep.c if c.name != "wafer_id"), schema.wafer.c.label)
         .join_from(schema.sweep, schema.wafer)
@@ -174,7 +179,7 @@ def records(connection: Connection) -> list[SweepRecord]:
 def points(
     connection: Connection, sweep_id: int, device_id: int | None = None
 ) -> list[PointRecord]:
-    """See `Sweeps.sweep_points`."""
+    """See `SweepBook.sweep_points`."""
     point = schema.sweep_point.c
     asked: Select[tuple[object, ...]] = (
         select(*schema.sweep_point.c, schema.device.c.name.label("device"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -91,9 +92,12 @@ def _draw(figure: Figure, axis: Any, found: WaferMap, values: FloatArray, title:
     top, bottom = found.rows[0] - 0.5, found.rows[-1] + 0.5
     axis.set(xlim=(left, right), ylim=(bottom, top), xlabel="die x", ylabel="die y")
     missing = (found.count == 0) & ~np.isfinite(values)
-    axis.contourf(
-        found.columns, found.rows, missing, levels=[0.5, 1.5], colors="none", hatches=["///"]
-    ) if missing.any() and min(missing.shape) > 1 else None
+    row, column = np.nonzero(missing)
+    corners = np.column_stack([found.columns[column], found.rows[row]]) - 0.5
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    hatched = PolyCollection(corners[:, None] + square, hatch="////")
+    hatched.set(facecolor="none", edgecolor="#6c6d6e", linewidth=0.0)
+    axis.add_collection(hatched)
     if not np.isfinite(values).any():
         return
     low, high = np.nanpercentile(values, [1.0, 99.0])

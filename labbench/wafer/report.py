@@ -110,13 +110,15 @@ def analyse_wafer(
 
     measured, fitted = wafer_features(store, wafer), wafer_fits(store, wafer)
     frame = measured if fitted.empty else pd.concat([measured, fitted], ignore_index=True)
-    table, errors = device_table(frame)
+    # A bound (an open contact, a pulse that came too late) is no value to take a mean of.
+    sound = frame.assign(value=frame["value"].where(frame["outcome"] == "ok"))
+    table, errors = device_table(sound)
     chosen = _chosen(table, features)
     state = device_states(store, wafer)
     counts = state.value_counts().to_dict()
     found = WaferFindings(
         wafer,
-        tuple(_findings(frame.loc[frame["feature"] == name], seed) for name in chosen),
+        tuple(_findings(sound.loc[sound["feature"] == name], seed) for name in chosen),
         tuple(criteria),
         wafer_yield(table, errors, state, criteria),
         tuple(correlations(table[chosen])),

@@ -39,7 +39,7 @@ def criterion_from(text: str) -> Criterion:
     SettingError
         If it is not written like that.
     """
-    name, separator, bounds = text.partition("=")
+    name, separator, bounds = text.rpartition("=")
     low, colon, high = bounds.partition(":")
     try:
         found = Criterion(name, float(low or -inf), float(high or inf))

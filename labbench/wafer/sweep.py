@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ from labbench.errors import (
     FeatureError,
     InstrumentError,
     LinkError,
+    PlanError,
     ReadbackError,
     SettingError,
     ShortError,
@@ -65,6 +66,8 @@ def run_sweep(
     store: Store,
     *,
     resume: bool = False,
+    take_over: bool = False,
+    repeat: Sequence[str] = (),
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_notice: Callable[[str], None] = _LOG.warning,
     should_stop: Callable[[], bool] = lambda: False,
@@ -79,6 +82,10 @@ def run_sweep(
         Open; the bench has a prober.
     resume : bool, optional
         Go on with a sweep that was begun, at the next point that was not stimulated.
+    take_over : bool, optional
+        Whether the computer that swept before is known to be off: its run is given up.
+    repeat : sequence of str, optional
+        Devices whose interrupted points a person looked at, and wants to be measured once more.
     on_progress : callable, optional
         Called after every point.
     on_notice : callable, optional
@@ -102,10 +109,11 @@ def run_sweep(
             return signalled.is_set() or should_stop()
 
         sweep = begin_sweep(plan, store, resume)
-        store.claim_sweep(sweep.id)
+        store.claim_sweep(sweep.id, take_over)
         try:
             with bench_session(bench, store) as session_id:
-                recover(bench, store, on_notice)
+                recover(bench, store, on_notice, _given_up(store, sweep) if take_over else ())
+                _plan_again(store, sweep, repeat)
                 patience = Patience(bench, on_notice, stops, wait)
                 sweeper = _Sweeper(
                     plan, bench, store, sweep, session_id, patience, on_progress, on_notice, stops
@@ -120,6 +128,24 @@ def run_sweep(
         if signalled.is_set():
             raise KeyboardInterrupt
         return SweepReport(sweep, sweeper.tracker.progress(), note)
+
+
+def _given_up(store: Store, sweep: SweepRecord) -> list[int]:
+    """Return the runs of a sweep that are running: in the process that it is taken over from."""
+    running = {run.id for run in store.runs(state="running")}
+    return [p.run_id for p in store.sweep_points(sweep.id) if p.run_id in running and p.run_id]
+
+
+def _plan_again(store: Store, sweep: SweepRecord, devices: Sequence[str]) -> None:
+    """Plan another attempt at the interrupted points of some devices, as a person decided."""
+    points = {(p.ordinal, p.attempt): p for p in store.sweep_points(sweep.id)}
+    last = {ordinal: points[ordinal, attempt] for ordinal, attempt in sorted(points)}
+    for name in devices:
+        found = [p for p in last.values() if p.device == name and p.state == "interrupted"]
+        if not found:
+            raise PlanError(f"Nothing of device {name!r} is interrupted: there is no repeat.")
+        for point in found:
+            store.repeat_point(point.id, "repeated after a person had looked at it")
 
 
 def _park(bench: Bench) -> None:
@@ -161,7 +187,7 @@ class _Sweeper:
         for name, group in groupby(points, key=lambda point: point.device):
             known = list(group)
             if all(point.state in ("skipped", "interrupted") for point in known):
-                continue
+                continue  # quick to resume
             if self.should_stop():
                 return "stopped by the operator"
             failed = failed + 1 if self._device(places[name], known[0].device_id) else 0

@@ -85,6 +85,8 @@ def conduct(
     log: Path,
     page: Path,
     resume: bool = False,
+    take_over: bool = False,
+    repeat: Sequence[str] = (),
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_notice: Callable[[str], None],
 ) -> SweepReport:
@@ -92,7 +94,7 @@ def conduct(
 
     Parameters
     ----------
-    plan, bench, store, resume, on_progress, on_notice
+    plan, bench, store, resume, take_over, repeat, on_progress, on_notice
         See `run_sweep`.
     log, page : Path
 
@@ -116,7 +118,16 @@ def conduct(
     foresee_sweep(plan, bench.description).require()
     watch.say(f"sweep {plan.name!r} {'goes on' if resume else 'begins'}, process at work")
     try:
-        report = run_sweep(plan, bench, store, resume=resume, on_progress=follow, on_notice=notice)
+        report = run_sweep(
+            plan,
+            bench,
+            store,
+            resume=resume,
+            take_over=take_over,
+            repeat=repeat,
+            on_progress=follow,
+            on_notice=notice,
+        )
     except BaseException as error:
         said = str(error) or type(error).__name__
         is_operator = isinstance(error, KeyboardInterrupt)

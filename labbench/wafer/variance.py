@@ -36,7 +36,8 @@ class Component:
         "wafer", "die", "device" or "cycle".
     variance : float
         In the square of the unit; can be below zero by chance where there is nothing, and is NaN
-        where the data have only one group.
+        where the data have only one group. With one device on each die, that of the device is
+        NaN, and in that of the die.
     low, high : float
         Interval of 95 % of `variance`; NaN without enough dies, and for wafers.
     share : float
@@ -72,8 +73,10 @@ def components(
         random = np.random.default_rng([seed, n_dies])
         weights = random.multinomial(n_dies, np.full(n_dies, 1 / n_dies), size=draws)
         drawn = _solve(sums, weights.astype(np.float64), error)
-        low, high = np.nanpercentile(drawn[:, 1:], [2.5, 97.5], axis=0)
-        low, high = np.r_[nan, low], np.r_[nan, high]
+        for k in range(1, 4):
+            seen = drawn[np.isfinite(drawn[:, k]), k]
+            if seen.size:
+                low[k], high[k] = np.percentile(seen, [2.5, 97.5])
     above = np.nansum(np.clip(found, 0.0, None))
     made = [
         Component(
@@ -155,11 +158,13 @@ def _solve(sums: _Sums, weights: FloatArray, error: float | None) -> FloatArray:
         if error is not None:
             cycle = np.full(n.shape, error)
         device = _ratio(t_device - t_die - cycle * (n_devices - n_dies), n - device_in_die)
-        rest = cycle * (n_dies - wafers) + device * (device_in_die - device_in_wafer)
+        # One device on each die: nobody can tell the two apart, and the die's holds both.
+        known = np.nan_to_num(device)
+        rest = cycle * (n_dies - wafers) + known * (device_in_die - device_in_wafer)
         die = _ratio(t_die - t_wafer - rest, n - die_in_wafer)
         rest = (
             cycle * (wafers - 1)
-            + device * (device_in_wafer - device_in_all)
+            + known * (device_in_wafer - device_in_all)
             + die * (die_in_wafer - die_in_all)
         )
         wafer = _ratio(t_wafer - t_all - rest, n - wafer_in_all)

@@ -74,6 +74,14 @@ def test_one_wafer_says_nothing_of_wafers_and_one_cycle_is_what_its_error_says()
     assert device.low < 1.0 - 0.04 < device.high
 
 
+def test_one_device_on_each_die_cannot_be_told_from_its_die():
+    frame, _ = balanced(np.random.default_rng(3), (1, 80, 1, 3), (0.0, 2.0, 1.0, 0.5))
+    _, die, device, cycle = components(frame)
+    assert isnan(device.variance)
+    assert die.low < 4.0 + 1.0 < die.high
+    assert cycle.low < 0.25 < cycle.high
+
+
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
     rng = np.random.default_rng(4)
     inside = []

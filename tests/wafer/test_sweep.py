@@ -1,8 +1,11 @@
 """Sweeps: every point once, bad devices left, the needles up at every end, resumed."""
 
+import os
+import signal
+
 import pytest
 
-from labbench.errors import LinkError, PlanError, StoreError
+from labbench.errors import LinkError, PlanError, StoreError, StoreFullError
 from labbench.stimulus import Pulse, PulseTrain
 from labbench.store import worst_dose
 from labbench.wafer.points import begin_sweep, settle
@@ -159,3 +162,69 @@ def test_two_processes_do_not_sweep_at_once(open_wafer, store, make_plan, monkey
     )
     with pytest.raises(StoreError, match="is at work in process"):
         run_sweep(plan, open_wafer("", ""), store, resume=True)
+
+
+def test_a_person_may_have_an_interrupted_point_repeated(open_wafer, store, make_plan, applying):
+    run, point = applying
+    store.apply_dose(run, 0, worst_dose(STIMULUS, 50.0))
+    store.end_run(run, "interrupted")
+    bench, plan = open_wafer(), make_plan()
+    run_sweep(plan, bench, store, resume=True)
+    name = point().device
+    run_sweep(plan, bench, store, resume=True, repeat=[name])
+    assert states(store) == ["interrupted"] + ["recorded"] * 12
+    with pytest.raises(PlanError, match="Nothing of device"):
+        run_sweep(plan, bench, store, resume=True, repeat=[name])
+
+
+def test_a_sweep_of_a_dead_computer_is_taken_over(open_wafer, store, make_plan, monkeypatch):
+    plan = make_plan()
+    sweep = begin_sweep(plan, store)
+    from labbench.store import sweepbook
+
+    me = sweepbook.this_process()
+    with monkeypatch.context() as patch:
+        patch.setattr(sweepbook, "this_process", lambda: type(me)("other", 1, me.token))
+        store.claim_sweep(sweep.id)
+    bench = open_wafer()
+    with pytest.raises(StoreError, match="take-over"):
+        run_sweep(plan, bench, store, resume=True)
+    run_sweep(plan, bench, store, resume=True, take_over=True)
+    assert set(states(store)) == {"recorded"}
+
+
+def test_a_full_disk_pauses_a_sweep(open_wafer, store, make_plan, monkeypatch):
+    bench, notices, waited = open_wafer(), [], []
+    change, left = store.change_point, [3, 0, 0, 2]
+
+    def full(*given, **named):
+        if left and left[-1]:
+            left[-1] -= 1
+            raise StoreFullError("no space is left")
+        if left:
+            left.pop()
+        change(*given, **named)
+
+    monkeypatch.setattr(store, "change_point", full)
+    run_sweep(make_plan(), bench, store, on_notice=notices.append, wait=waited.append)
+    assert set(states(store)) == {"recorded"}
+    assert len(waited) == 5
+    assert sum("There is space again" in notice for notice in notices) == 2
+    assert len(store.runs()) == 12
+
+
+def test_a_signal_between_two_runs_parks_the_wafer(open_wafer, store, make_plan):
+    bench, seen = open_wafer(), []
+
+    def stop(progress):
+        seen.append(progress)
+        if len(seen) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(make_plan(), bench, store, on_progress=stop)
+    assert not bench.prober.is_in_contact
+    assert states(store) == ["recorded"] * 4 + ["planned"] * 8
+    assert store.sweep("first").owner is None
+    run_sweep(make_plan(), bench, store, resume=True)
+    assert set(states(store)) == {"recorded"}
