@@ -72,7 +72,7 @@ class LiveFeed:
         self._procedure, self._device = "", ""
         self._is_taken = True
         self._lock, self._news = threading.Lock(), threading.Event()
-        self._is_closed = False
+        self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._analyse, name="labbench live", daemon=True)
         self._thread.start()
 
@@ -108,7 +108,7 @@ class LiveFeed:
 
     def close(self) -> None:
         """Stop analysing."""
-        self._is_closed = True
+        self._is_closed.set()
         self._news.set()
         self._thread.join(10.0)
 
@@ -117,7 +117,7 @@ class LiveFeed:
         while True:
             self._news.wait()
             self._news.clear()
-            if self._is_closed:
+            if self._is_closed.is_set():
                 return
             with self._lock:
                 played, responses = self.latest, list(self._responses)
@@ -132,7 +132,7 @@ class LiveFeed:
                 played.response.stimulus,
                 _predicted(card, played.response),
             )
-            threading.Event().wait(max(ANALYSE_S, _REST * (monotonic() - began_s)))
+            self._is_closed.wait(max(ANALYSE_S, _REST * (monotonic() - began_s)))
 
     def _fitted(self, device: str) -> ModelCard | None:
         try:
