@@ -129,14 +129,15 @@ def compare(
     from labbench.store import Store
 
     with Store.open(db) as store:
+        data, fitted = load_device(store, device), None
         if card is None:
             record, result = latest_fit(store, device)
-            data = load_device(store, device, record.run_ids)
+            fitted = record.run_ids
         else:
             from labbench.fit import FitResult
 
-            data, result = load_device(store, device), FitResult.of_card(find_card(store, card))
-        scorecard = report_device(store, data, result, out, seed=seed)
+            result = FitResult.of_card(find_card(store, card))
+        scorecard = report_device(store, data, result, out, seed=seed, fitted=fitted)
     if as_json:
         print(json.dumps(scorecard.to_dict(), indent=2))
         return
