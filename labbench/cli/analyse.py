@@ -122,12 +122,22 @@ def compare(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="HTML report.")] = None,
     seed: Seed = 0,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Fit on some procedures, predict the others only.")
+    ] = False,
+    fit_on: Annotated[
+        list[str] | None,
+        typer.Option("--fit-on", help="With --held-out: a procedure to fit on; several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lay measured and simulated behaviour of a device side by side."""
     from labbench.report.device import latest_fit, load_device, report_device
     from labbench.store import Store
 
+    if held_out:
+        _predict_held_out(db, device, fit_on, seed, as_json)
+        return
     with Store.open(db) as store:
         data, fitted = load_device(store, device), None
         if card is None:
@@ -144,3 +154,22 @@ def compare(
     print_scorecard(scorecard)
     if out is not None:
         print(f"\nreport  {out}")
+
+
+def _predict_held_out(
+    db: Path, device: str, fit_on: list[str] | None, seed: int, as_json: bool
+) -> None:
+    from labbench.report.cross_validation import cross_validate
+    from labbench.report.device import FIT_DATA, load_device
+    from labbench.report.scorecard import scorecard_of
+    from labbench.store import Store
+
+    with Store.open(db) as store:
+        data = load_device(store, device)
+    found = cross_validate(data, fit_on=fit_on or FIT_DATA, seed=seed)
+    scorecard = scorecard_of(device, found.fit, found.rows, seed=seed)
+    if as_json:
+        print(json.dumps(scorecard.to_dict(), indent=2))
+        return
+    print_scorecard(scorecard)
+    print(found.coverage.text)

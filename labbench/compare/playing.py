@@ -8,10 +8,10 @@ what the card does and not what chance does.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 
 import numpy as np
@@ -21,6 +21,7 @@ from labbench.features import Response
 from labbench.model import Loading, ModelCard
 from labbench.model.replay import replay_response
 from labbench.stimulus import PulseTrain, Stimulus, Sweep
+from labbench.trace import Trace
 
 # More trials for each recorded one say little: the measured error rules the difference by then.
 ENOUGH_TRIALS, MOST_REPEATS = 400, 2
@@ -30,8 +31,13 @@ ENOUGH_TRIALS, MOST_REPEATS = 400, 2
 PAIRS, NEAR = 4, 0.5
 # Trials of each stimulus that a drawn card plays: as many as the features need. The spread of a
 # latency needs twenty, and short single pulses are cheap; a few long trains have many intervals.
-SHARE, SHARE_OF_SHORT, SHARE_OF_LONG = 5, 20, 6
+SHARE, SHARE_OF_SHORT, SHARE_OF_LONG = 5, 20, 8
 SHORT_S = 10e-3
+# Stimuli recorded fewer times, those of a search, are left out where others come more often.
+FEWEST = 2
+# Every so many samples of the record: solving for the output takes most of the time, and the
+# difference of two cards does not mind.
+THINNED, LONG_RECORD = 4, 2000
 # A slow sweep that meets fast jumps costs up to a second.
 SHARE_OF_SWEEPS = 1
 
@@ -119,9 +125,11 @@ def _pairs(
 ) -> list[tuple[Responses, Responses]]:
     """Let pairs of drawn cards answer a share of the trials of each stimulus."""
     cards = [c for pair in drawn_cards(card, PAIRS, seed, NEAR) for c in pair]
+    if not cards:
+        return []
     chosen = _share(every)
-    jobs = [(every[i], c, i) for c in cards for i in chosen]
-    played = iter(_play(jobs, seed, loading))
+    thinned = [(i, _thinned(every[i])) for i in chosen]
+    played = iter(_play([(r, c, i) for c in cards for i, r in thinned], seed, loading))
     answers = [{id(every[i]): next(played) for i in chosen} for _ in cards]
     sides = [
         {name: [a[id(r)] for r in several if id(r) in a] for name, several in measured.items()}
@@ -136,14 +144,29 @@ def _repeats(count: int) -> int:
 
 def _share(every: Sequence[Response]) -> list[int]:
     """Return the places of the first trials of each stimulus."""
-    seen: dict[Hashable, int] = defaultdict(int)
+    keys = [(_course(response), response.connection) for response in every]
+    recorded = Counter(keys)
+    fewest = min(FEWEST, max(recorded.values(), default=0))
+    seen: Counter[Hashable] = Counter()
     chosen = []
-    for i, response in enumerate(every):
-        key = (_course(response), response.connection)
-        if seen[key] < _share_of(response.stimulus):
-            chosen.append(i)
+    for i, (key, response) in enumerate(zip(keys, every, strict=True)):
         seen[key] += 1
+        if recorded[key] >= fewest and seen[key] <= _share_of(response.stimulus):
+            chosen.append(i)
     return chosen
+
+
+def _thinned(response: Response) -> Response:
+    """Return a long, even record with fewer samples."""
+    trace = response.trace
+    if trace.interval_s is None or trace.time_s.size < LONG_RECORD:
+        return response
+    channels = {
+        name: replace(channel, raw=channel.raw[::THINNED])
+        for name, channel in trace.channels.items()
+    }
+    even = Trace(channels, trace.start_s, THINNED * trace.interval_s)
+    return replace(response, trace=even)
 
 
 def _share_of(stimulus: Stimulus) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,8 @@ def load_device(store: Store, device: str, run_ids: Sequence[int] | None = None)
     return DeviceData(device, kind, runs, {r.id: store.responses(r.id) for r in runs}, loading)
 
 
-def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
-    """Fit a device's recordings, and keep card and result in the store.
+def fit_data(data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
+    """Fit all the runs that are given, and keep nothing.
 
     Raises
     ------
@@ -121,15 +121,24 @@ def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = No
     """
     if data.kind not in PRIOR_CARDS:
         raise FitError(f"A {data.kind} has no model here: {', '.join(PRIOR_CARDS)} have.")
-    prior = prior_card or read_card(PRIOR_CARDS[data.kind])
-    name = f"{data.name}-fit"
+    prior, name = prior_card or read_card(PRIOR_CARDS[data.kind]), f"{data.name}-fit"
+    if data.kind == "neuron":
+        return fit_neuron(data.all_responses(), prior, loading=data.loading, name=name)
+    return fit_memristor(data.all_responses(), prior, name=name)
+
+
+def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
+    """Fit a device's recordings, and keep card and result in the store.
+
+    Raises
+    ------
+    FitError
+        If the kind of device has no fit, or its data do not allow one.
+    """
     runs = data.runs
     if data.kind == "neuron":
         runs = tuple(run for run in runs if run.procedure in FIT_DATA) or runs
-        responses = [r for run in runs for r in data.responses[run.id]]
-        result = fit_neuron(responses, prior, loading=data.loading, name=name)
-    else:
-        result = fit_memristor(data.all_responses(), prior, name=name)
+    result = fit_data(replace(data, runs=runs), prior_card)
     run_ids = [run.id for run in runs]
     store.save_fit(
         store.save_card(result.card),
