@@ -54,6 +54,8 @@ SETTINGS = {
     PLASTICITY: {"gaps": 4, "repeats": 8, "rested": 10},
     "stochasticity": HELD_OUT["stochasticity"],
     "energy_per_spike": HELD_OUT["energy_per_spike"],
+    # Read at a negative voltage: what tells one polarity from two.
+    "relaxation_levels": {"repeats": 15},
 }
 
 

@@ -73,8 +73,8 @@ def _covariance(card: ModelCard, names: list[str]) -> FloatArray:
 
 def _root(covariance: FloatArray, is_log: NDArray[np.bool_], name: str) -> FloatArray:
     """Return A with A A^T the covariance, no logarithm with more doubt than `WIDEST`."""
-    spread = np.sqrt(np.diag(covariance))
-    shrunk = np.where(is_log & (spread > WIDEST), WIDEST / spread, 1.0)
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    shrunk = np.where(is_log, WIDEST / np.maximum(spread, WIDEST), 1.0)
     variances, directions = np.linalg.eigh(covariance * np.outer(shrunk, shrunk))
     if not np.isfinite(variances).all() or variances[0] < -1e-6 * variances[-1]:
         raise CardError(
