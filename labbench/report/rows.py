@@ -6,7 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from math import isfinite
 
-from labbench.compare import Comparison, Estimate, ParameterRow, Scorecard
+from labbench.compare import (
+    AGREES,
+    CANNOT_TELL,
+    DISAGREES,
+    Comparison,
+    Estimate,
+    ParameterRow,
+    Scorecard,
+)
 from labbench.features import Outcome
 from labbench.fit import FitResult
 from labbench.model import PARAMETERS
@@ -17,14 +25,7 @@ from labbench.report.quantity import (
     format_quantity,
     format_sigma,
 )
-from labbench.report.verdict import (
-    AGREES,
-    CANNOT_TELL,
-    DISAGREES,
-    INFERRED,
-    SIGNS,
-    property_verdicts,
-)
+from labbench.report.verdict import INFERRED, SIGNS, property_verdicts
 from labbench.report.wording import count, feature_phrase, feature_words
 
 # Above this, what is left is more than the errors that were stated.

@@ -48,13 +48,12 @@ def quantiles_of(measured: Sequence[Response], simulated: Sequence[Response]) ->
         and np.mean(np.concatenate(ours[key].rows) < ours[key].end) >= 0.5
     ]
     enough.sort(key=lambda key: (key[0] != "interval", -len(ours[key].rows)))
-    return [
-        Quantiles(
-            f"{key[0]}, {format_quantity(key[1], None, 'V')}",
-            np.exp(quantile_pairs(*(np.concatenate(each[key].rows) for each in (ours, theirs)))),
-        )
-        for key in enough[:MOST_CONDITIONS]
-    ]
+    found = []
+    for key in enough[:MOST_CONDITIONS]:
+        one, other = (np.concatenate(each[key].rows) for each in (ours, theirs))
+        title = f"{key[0]}, {format_quantity(key[1], None, 'V')}"
+        found.append(Quantiles(title, np.exp(quantile_pairs(one, other))))
+    return found
 
 
 @styled
