@@ -135,6 +135,10 @@ def compare(
     from labbench.report.device import latest_fit, load_device, report_device
     from labbench.store import Store
 
+    if fit_on and not held_out:
+        raise typer.BadParameter("--fit-on says what --held-out fits on: give both.")
+    if held_out and (card or out):
+        raise typer.BadParameter("--held-out fits a card of its own and writes no report.")
     if held_out:
         _predict_held_out(db, device, fit_on, seed, as_json)
         return

@@ -179,6 +179,9 @@ def _share_of(stimulus: Stimulus) -> int:
 
 def _course(response: Response) -> Hashable:
     """Return what makes two stimuli the same, to six digits."""
+    if isinstance(response.stimulus, Sweep):
+        # It may have been recorded without times.
+        return (response.stimulus.kind, *np.round(response.stimulus.voltage_v, 6).tolist())
     times_s, levels = response.stimulus.breakpoints()
     rounded = [f"{x:.6g}" for x in np.r_[times_s, levels].tolist()]
     return (response.stimulus.kind, *rounded)
