@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from labbench.compare import compare_responses, play_again
+from labbench.compare.playing import _share
 from labbench.features import Response
 from labbench.model import read_card, simulate
-from labbench.stimulus import Pulse, PulseTrain
+from labbench.stimulus import Pulse, PulseTrain, Sweep
+from labbench.trace import Channel, Trace
 
 B1 = read_card("b1")
 
@@ -47,6 +50,12 @@ def test_an_exact_card_that_is_wrong_disagrees_and_one_with_a_doubt_does_not(mea
     # d ln latency / d ln mu is about -1.8 at twice the threshold.
     assert row.card_stderr / row.simulated.value == pytest.approx(1.8 * 0.05, rel=0.15)
     assert row.simulated.stderr**2 == pytest.approx(row.card_stderr**2 + row.trials_stderr**2)
+
+
+def test_sweeps_without_times_are_told_apart_by_their_voltages():
+    trace = Trace({"memristor": Channel(np.zeros(3), "current", "A")}, interval_s=1.0)
+    sweeps = [Sweep([0.0, v, 0.0]) for v in (0.5, 0.5, 1.0, 1.0)]
+    assert _share([Response(sweep, trace) for sweep in sweeps]) == [0, 2]
 
 
 def test_distributions_have_rows_of_their_own(measured):
