@@ -54,7 +54,7 @@ def test_an_exact_card_that_is_wrong_disagrees_and_one_with_a_doubt_does_not(mea
 
 def test_sweeps_without_times_are_told_apart_by_their_voltages():
     trace = Trace({"memristor": Channel(np.zeros(3), "current", "A")}, interval_s=1.0)
-    sweeps = [Sweep([0.0, v, 0.0]) for v in (0.5, 0.5, 1.0, 1.0)]
+    sweeps = [Sweep(np.array([0.0, v, 0.0]), None) for v in (0.5, 0.5, 1.0, 1.0)]
     assert _share([Response(sweep, trace) for sweep in sweeps]) == [0, 2]
 
 
