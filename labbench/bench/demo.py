@@ -15,7 +15,7 @@ from labbench.bench.run import bench_session, run_procedure
 from labbench.compare import Scorecard
 from labbench.errors import OutputError
 from labbench.model import ModelCard
-from labbench.report.device import fit_device, load_device, report_device
+from labbench.report.device import fit_device, latest_fit, load_device, report_device
 from labbench.report.scorecard import write_scorecard
 from labbench.store import Store
 from procedures import configure, find_procedure
@@ -84,7 +84,15 @@ def run_demo(
         fit = fit_device(store, data)
         on_progress("fit", 100)
         on_progress("compare and report", 0)
-        scorecard = report_device(store, data, fit, folder / "report.html", seed=seed, truth=truth)
+        scorecard = report_device(
+            store,
+            data,
+            fit,
+            folder / "report.html",
+            seed=seed,
+            truth=truth,
+            fitted=latest_fit(store, device)[0].run_ids,
+        )
         write_scorecard(folder / "scorecard.json", scorecard)
         on_progress("compare and report", 100)
     return DemoResult(scorecard, database, folder / "report.html", folder / "scorecard.json")

@@ -128,25 +128,64 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", help="HTML report.")] = None,
     seed: Seed = 0,
     with_excluded: WithExcluded = False,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Fit on some procedures, predict the others only.")
+    ] = False,
+    fit_on: Annotated[
+        list[str] | None,
+        typer.Option("--fit-on", help="With --held-out: a procedure to fit on; several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lay measured and simulated behaviour of a device side by side."""
     from labbench.report.device import latest_fit, load_device, report_device
     from labbench.store import Store
 
+    if fit_on and not held_out:
+        raise typer.BadParameter("--fit-on says what --held-out fits on: give both.")
+    if held_out and (card or out):
+        raise typer.BadParameter("--held-out fits a card of its own and writes no report.")
+    if held_out:
+        _predict_held_out(db, device, fit_on, seed, with_excluded, as_json)
+        return
     with Store.open(db) as store:
+        fitted = None
         if card is None:
             record, result = latest_fit(store, device)
-            data = load_device(store, device, record.run_ids, with_excluded)
+            fitted = record.run_ids
         else:
             from labbench.fit import FitResult
 
-            data = load_device(store, device, with_excluded=with_excluded)
             result = FitResult.of_card(find_card(store, card))
-        scorecard = report_device(store, data, result, out, seed=seed)
+        data = load_device(store, device, with_excluded=with_excluded)
+        scorecard = report_device(store, data, result, out, seed=seed, fitted=fitted)
     if as_json:
         print(json.dumps(scorecard.to_dict(), indent=2))
         return
     print_scorecard(scorecard)
     if out is not None:
         print(f"\nreport  {out}")
+
+
+def _predict_held_out(
+    db: Path,
+    device: str,
+    fit_on: list[str] | None,
+    seed: int,
+    with_excluded: bool,
+    as_json: bool,
+) -> None:
+    from labbench.report.cross_validation import cross_validate
+    from labbench.report.device import FIT_DATA, load_device
+    from labbench.report.scorecard import scorecard_of
+    from labbench.store import Store
+
+    with Store.open(db) as store:
+        data = load_device(store, device, with_excluded=with_excluded)
+    found = cross_validate(data, fit_on=fit_on or FIT_DATA, seed=seed)
+    scorecard = scorecard_of(device, found.fit, found.rows, seed=seed)
+    if as_json:
+        print(json.dumps(scorecard.to_dict(), indent=2))
+        return
+    print_scorecard(scorecard)
+    print(found.coverage.text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from labbench.compare import (
     energy_per_spike,
     inferred_energy,
     inferred_rows,
-    replay,
+    play_again,
 )
 from labbench.errors import FitError, NotFoundError
 from labbench.features import PROPERTIES, Feature, Response
@@ -36,8 +36,6 @@ FIT_DATA = ("threshold_firing", "refractory_period", "identification_steps", "st
 PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
-# More trials for each recorded one say little: the measured error rules the difference by then.
-ENOUGH_SIMULATED, MOST_REPEATS = 400, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +71,11 @@ class DeviceData:
                     r for r in self.responses[run.id] if run.procedure in PROCEDURES or _is_up(r)
                 )
         return grouped
+
+    def shortened(self) -> dict[str, list[Response]]:
+        """Return those to simulate: of what is slow to simulate only the first ones."""
+        most = min((MOST_SIMULATED.get(run.procedure, 10**9) for run in self.runs), default=10**9)
+        return {name: responses[:most] for name, responses in self.measured().items()}
 
 
 def load_device(
@@ -122,8 +125,8 @@ def load_device(
     return DeviceData(device, kind, runs, {r.id: store.responses(r.id) for r in runs}, loading)
 
 
-def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
-    """Fit a device's recordings, and keep card and result in the store.
+def fit_data(data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
+    """Fit all the runs that are given, and keep nothing.
 
     Raises
     ------
@@ -132,15 +135,24 @@ def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = No
     """
     if data.kind not in PRIOR_CARDS:
         raise FitError(f"A {data.kind} has no model here: {', '.join(PRIOR_CARDS)} have.")
-    prior = prior_card or read_card(PRIOR_CARDS[data.kind])
-    name = f"{data.name}-fit"
+    prior, name = prior_card or read_card(PRIOR_CARDS[data.kind]), f"{data.name}-fit"
+    if data.kind == "neuron":
+        return fit_neuron(data.all_responses(), prior, loading=data.loading, name=name)
+    return fit_memristor(data.all_responses(), prior, name=name)
+
+
+def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
+    """Fit a device's recordings, and keep card and result in the store.
+
+    Raises
+    ------
+    FitError
+        If the kind of device has no fit, or its data do not allow one.
+    """
     runs = data.runs
     if data.kind == "neuron":
         runs = tuple(run for run in runs if run.procedure in FIT_DATA) or runs
-        responses = [r for run in runs for r in data.responses[run.id]]
-        result = fit_neuron(responses, prior, loading=data.loading, name=name)
-    else:
-        result = fit_memristor(data.all_responses(), prior, name=name)
+    result = fit_data(replace(data, runs=runs), prior_card)
     run_ids = [run.id for run in runs]
     store.save_fit(
         store.save_card(result.card),
@@ -166,6 +178,7 @@ def report_device(
     *,
     seed: int = 0,
     truth: ModelCard | None = None,
+    fitted: Collection[int] | None = None,
 ) -> Scorecard:
     """Simulate the recorded stimuli with the fitted card and lay the two side by side.
 
@@ -180,13 +193,16 @@ def report_device(
         Of the simulated trials.
     truth : ModelCard, optional
         Where a simulated bench knows it.
+    fitted : collection of int, optional
+        Runs that the fit saw: their rows are told from those that are held out.
     """
     if fit.card.circuit != data.kind:
         raise FitError(
             f"{data.name!r} is a {data.kind}; card {fit.card.name!r} is of a {fit.card.circuit}."
         )
     measured = data.measured()
-    simulated = _simulate(data, measured, fit.card, seed)
+    simulated = play_again(data.shortened(), fit.card, seed=seed, loading=data.loading)
+    rows = compare_responses(measured, simulated, seed=seed, fitted=_seen(data, fitted))
     spiking = measured.get("energy_per_spike", [])
     inferred = inferred_energy(fit.card, spiking, seed=seed, loading=data.loading)
     energy = energy_of(fit.card, PROPERTIES["energy_per_spike"][0](spiking), inferred)
@@ -194,7 +210,7 @@ def report_device(
     scorecard = scorecard_of(
         data.name,
         fit,
-        (*compare_responses(measured, simulated), *inferred_rows("energy_per_spike", inferred)),
+        (*rows, *inferred_rows("energy_per_spike", inferred)),
         seed=seed,
         energy=energy or energy_per_spike(fit.card, singles, loading=data.loading),
         truth=truth,
@@ -208,7 +224,7 @@ def report_device(
             scorecard=scorecard,
             fit=fit,
             measured=measured,
-            simulated=simulated,
+            simulated=simulated.responses,
             provenance=_provenance(store, data, seed),
             notes=_notes(data),
         )
@@ -233,23 +249,11 @@ def save_features(store: Store, run_id: int, drawn: Mapping[str, Sequence[Featur
         store.save_features(run_id, name, features, name, PROPERTIES[name][1])
 
 
-def _simulate(
-    data: DeviceData, measured: Mapping[str, list[Response]], card: ModelCard, seed: int
-) -> dict[str, list[Response]]:
-    """Replay each list of responses once, however many properties read it."""
-    played: dict[tuple[int, ...], list[Response]] = {}
-    simulated = {}
-    most = min((MOST_SIMULATED.get(run.procedure, 10**9) for run in data.runs), default=10**9)
-    for name, responses in measured.items():
-        key = tuple(id(response) for response in responses)
-        if key not in played:
-            chosen = responses[:most]
-            repeats = max(1, min(MOST_REPEATS, ENOUGH_SIMULATED // max(len(chosen), 1)))
-            if most < 10**9:
-                repeats = 1
-            played[key] = replay(chosen, card, seed=seed, repeats=repeats, loading=data.loading)
-        simulated[name] = played[key]
-    return simulated
+def _seen(data: DeviceData, fitted: Collection[int] | None) -> dict[int, bool] | None:
+    """Return for each response whether its run is among those that a fit saw."""
+    if fitted is None:
+        return None
+    return {id(r): run.id in fitted for run in data.runs for r in data.responses[run.id]}
 
 
 def _is_up(response: Response) -> bool:
