@@ -14,7 +14,7 @@ from labbench.fit.surrogate import Surrogate, learn
 from labbench.model import ModelCard
 
 # Half axes of the box in standard errors, and between these in ln(parameter).
-_WIDTH_SE, _LEAST, _MOST = 3.5, 0.03, 0.5
+_WIDTH_SE, _LEAST, _MOST = 3.0, 0.03, 0.35
 # What the screen says of the noise is only a start.
 _NOISE = ("kappa_per_s", "eta")
 _NOISE_DOUBT = 0.08

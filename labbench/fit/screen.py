@@ -60,6 +60,7 @@ def screen(
     restarts: int,
     seed: int,
     is_exact: bool = False,
+    good_enough: float = SUSPECT,
 ) -> Screened:
     """Fit the mean field to statistics, with as few priors as the data allow.
 
@@ -72,6 +73,8 @@ def screen(
         Perturbed starts where the best so far does not explain the data.
     is_exact : bool
         The data have no noise: the mean field is the model.
+    good_enough : float
+        Reduced chi-square at which no further start is tried.
     """
     tolerance = np.zeros(len(target)) if is_exact else _tolerances(mean_field)
     kept = np.flatnonzero(mean_field.is_predicted)
@@ -83,7 +86,7 @@ def screen(
     best = problem.solve(start)
     random, starts = np.random.default_rng(seed), 1
     for _ in range(restarts):
-        if nfree <= 0 or best[1] <= SUSPECT * nfree:
+        if nfree <= 0 or best[1] <= good_enough * nfree:
             break
         base = best[0] if starts % 2 else space.start
         other = problem.solve(base + random.uniform(-_PERTURBED, _PERTURBED, base.size))

@@ -22,9 +22,9 @@ from labbench.model import ModelCard
 # Points played at once: memory, not time.
 _CHUNK = 16
 _FEWEST = 5
-# A slope below two of its standard errors is taken for none: many that are only noise would
+# A slope below 2.6 of its standard errors is taken for none: many that are only noise would
 # together look like information.
-_DOUBT = 4.0
+_DOUBT = 7.0
 
 
 @dataclass(frozen=True, eq=False)
