@@ -17,8 +17,8 @@ from labbench.connection import Connection
 from labbench.features.refractory_period import RECOVERY_FRACTIONS
 from labbench.fit.course import Course, course_of
 from labbench.fit.items import FloatArray, Item
-from labbench.fit.output_lag import gate_at_v, output_lag_s, recovery_s
-from labbench.fit.trials import Made, hazard_share, read_trials
+from labbench.fit.output_lag import gate_at_v, recovery_s
+from labbench.fit.trials import Made, hazard_share, read_trials, stacked
 from labbench.model import Loading, ModelCard
 from labbench.model.batch import Job, Played, play
 from labbench.model.connected import connected
@@ -78,9 +78,8 @@ class Plan:
         values = np.full((2, len(cards), len(self.items)), np.nan)
         if places:
             made = self._play(cards, noise, [1] * len(self.items), 0, places, RTOL_QUIET)
-            for i, of_card in enumerate(made):
-                for place, (trials, hazard_s) in of_card.items():
-                    values[:, i, place] = trials[0], hazard_s
+            for place, (trials, hazard_s) in made.items():
+                values[0, :, place], values[1, :, place] = trials[:, 0], hazard_s
         return values[0], values[1]
 
     def simulate(
@@ -98,7 +97,7 @@ class Plan:
         """
         places = range(len(self.items))
         made = self._play(cards, "random", repeats, seed, places, RTOL_RANDOM)
-        return [[of_card[place][0] for place in places] for of_card in made]
+        return [[made[place][0][i] for place in places] for i in range(len(cards))]
 
     def _play(
         self,
@@ -108,32 +107,35 @@ class Plan:
         seed: int,
         places: Sequence[int],
         rtol: float,
-    ) -> list[dict[int, tuple[FloatArray, float]]]:
-        """Return trials, and the hazard's share of the first, by item, for each card."""
+    ) -> dict[int, tuple[FloatArray, FloatArray]]:
+        """Return trials (cards, n) of each item, and the share of the hazard (cards,)."""
         wanted = set(places)
         courses = [c for c in self.courses if wanted & set(c.places)]
         times = [max(repeats[place] for place in course.places) for course in courses]
         setups = [self._setup(card) for card in cards]
         played = self._run(setups, courses, noise, times, seed, rtol)
-        found = []
-        for setup, of_courses in zip(setups, played, strict=True):
-            of_card: dict[int, tuple[FloatArray, float]] = {}
-            for course, one in zip(courses, of_courses, strict=True):
-                card = setup[course.connection][0]
-                is_neuron = card.circuit != "memristor"
-                lag_s = output_lag_s(card, course.drive_v, self.loading) if is_neuron else 0.0
-                made = Made(one, course, card, lag_s)
-                for place in wanted & set(course.places):
-                    values = read_trials(self.items[place], made, is_random=noise == "random")
-                    hazard_s = hazard_share(course, one, card["m"]) if noise == "off" else np.nan
-                    of_card[place] = values[: repeats[place]], hazard_s
-            for place in wanted:
-                item = self.items[place]
-                if item.kind == "recovery":
-                    card = setup[item.connection][0]
-                    seen_s = recovery_s(card, self.loading, *RECOVERY_FRACTIONS)
-                    of_card[place] = np.full(repeats[place], seen_s), np.nan
-            found.append(of_card)
+        found = {}
+        for number, (course, n) in enumerate(zip(courses, times, strict=True)):
+            made = Made(
+                stacked([of_card[number] for of_card in played]),
+                course,
+                [setup[course.connection][0] for setup in setups],
+                n,
+                self.loading,
+            )
+            none = np.full(len(cards), np.nan)
+            hazard_s = hazard_share(made) if noise == "off" else none
+            for place in wanted & set(course.places):
+                values = read_trials(self.items[place], made, is_random=noise == "random")
+                found[place] = values.reshape(len(cards), n)[:, : repeats[place]], hazard_s
+        for place in wanted:
+            item = self.items[place]
+            if item.kind == "recovery":
+                seen_s = [
+                    recovery_s(setup[item.connection][0], self.loading, *RECOVERY_FRACTIONS)
+                    for setup in setups
+                ]
+                found[place] = np.tile(seen_s, (repeats[place], 1)).T, np.full(len(cards), np.nan)
         return found
 
     def _run(

@@ -5,7 +5,7 @@ These follow the readings of the features on recorded traces, from exact event t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy as np
 from labbench.features.relaxation_levels import CAP
 from labbench.fit.course import Course
 from labbench.fit.items import FloatArray, Item
-from labbench.model import ModelCard
+from labbench.fit.output_lag import output_lag_s
+from labbench.model import Loading, ModelCard
 from labbench.model.batch import Played
 from labbench.model.guards import JUMP, OFF, ON, SPIKE
 
@@ -24,33 +25,80 @@ _SOONEST_S = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """What the trials of one course came to; `lag_s` is that of the output behind the gate."""
+    """What the trials of one course came to, for many cards.
+
+    Attributes
+    ----------
+    played : Played
+        The trials of all cards, one card's after the other's.
+    course : Course
+    cards : sequence of ModelCard
+        As they were connected.
+    repeats : int
+        Trials of each card.
+    loading : Loading
+    """
 
     played: Played
     course: Course
-    card: ModelCard
-    lag_s: float
+    cards: Sequence[ModelCard]
+    repeats: int
+    loading: Loading
+
+    def of_trials(self, name: str) -> FloatArray:
+        """Return a parameter of each trial's card, (rows,)."""
+        return np.repeat([card[name] for card in self.cards], self.repeats)
+
+    def lag_s(self) -> FloatArray:
+        """Return how much the output lags behind the gate, (rows,)."""
+        drive_v = self.course.drive_v
+        lags = [output_lag_s(card, drive_v, self.loading) for card in self.cards]
+        return np.repeat(lags, self.repeats)
+
+
+def stacked(played: Sequence[Played]) -> Played:
+    """Return the trials of several jobs of one stimulus as one."""
+    if len(played) == 1:
+        return played[0]
+    rows = sum(len(one.event_s) for one in played)
+    most = max(one.event_s.shape[1] for one in played)
+    event_s, event_kind = np.full((rows, most), np.nan), np.full((rows, most), -1)
+    begin = 0
+    for one in played:
+        n, size = one.event_s.shape
+        event_s[begin : begin + n, :size] = one.event_s
+        event_kind[begin : begin + n, :size] = one.event_kind
+        begin += n
+    return Played(
+        samples=np.concatenate([one.samples for one in played]),
+        event_s=event_s,
+        event_kind=event_kind,
+        has_converged=np.concatenate([one.has_converged for one in played]),
+    )
 
 
 def read_trials(item: Item, made: Made, *, is_random: bool) -> FloatArray:
-    """Return the reading of each trial, (n,), NaN where a trial has none."""
+    """Return the reading of each trial, (rows,), NaN where a trial has none."""
     return _READERS[item.kind](item, made, is_random)
 
 
-def hazard_share(course: Course, played: Played, m: float) -> float:
-    """Return ``int f^m dt`` up to the first event that is waited for, in s; of one trial.
+def hazard_share(made: Made) -> FloatArray:
+    """Return ``int f^m dt`` up to the first event that is waited for, of each trial, in s.
 
     From there on the filament is closed, f about 1.
     """
+    course, played = made.course, made.played
     kind = ON if course.stop_at == "on" else SPIKE
-    end_s = _nth_s(played, kind, course.edge_s, 0)[0]
-    time_s, f = course.sample_s, np.clip(played.samples[0, :, 0], 0.0, None)
-    inside = np.isfinite(f) & (time_s <= (end_s if np.isfinite(end_s) else np.inf))
-    rate = f[inside] ** m
-    total = float(np.trapezoid(rate, time_s[inside]))
-    if np.isfinite(end_s) and inside.any():
-        total += 0.5 * float(rate[-1] + 1.0) * (end_s - float(time_s[inside][-1]))
-    return total
+    end_s = _nth_s(played, kind, course.edge_s, 0)
+    time_s, f = course.sample_s, np.clip(played.samples[:, :, 0], 0.0, None)
+    last_s = np.where(np.isfinite(end_s), end_s, np.inf)
+    inside = np.isfinite(f) & (time_s <= last_s[:, None])
+    rate = np.where(inside, f, 0.0) ** made.of_trials("m")[:, None]
+    both = inside[:, 1:] & inside[:, :-1]
+    total = (np.where(both, 0.5 * (rate[:, 1:] + rate[:, :-1]), 0.0) * np.diff(time_s)).sum(axis=1)
+    last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
+    rest = 0.5 * (rate[np.arange(len(last)), last] + 1.0) * (end_s - time_s[last])
+    return np.asarray(total + np.where(np.isfinite(end_s) & inside.any(axis=1), rest, 0.0))
 
 
 def _nth_s(played: Played, kind: int, from_s: float, n: int) -> FloatArray:
@@ -61,7 +109,9 @@ def _nth_s(played: Played, kind: int, from_s: float, n: int) -> FloatArray:
     return np.where(is_it.any(axis=1) & played.has_converged, times, np.nan)
 
 
-def _waited_s(made: Made, kind: int, lag_s: float, is_random: bool) -> FloatArray:
+def _waited_s(
+    made: Made, kind: int, lag_s: FloatArray | float, is_random: bool
+) -> FloatArray:
     """Return the time to an event; its window, or smoothly beyond it, where it did not come."""
     course = made.course
     times_s = _nth_s(made.played, kind, course.edge_s, 0) + lag_s - course.edge_s
@@ -75,7 +125,7 @@ def _waited_s(made: Made, kind: int, lag_s: float, is_random: bool) -> FloatArra
 
 
 def _latency(item: Item, made: Made, is_random: bool) -> FloatArray:
-    return np.maximum(_waited_s(made, SPIKE, made.lag_s, is_random), _SOONEST_S)
+    return np.maximum(_waited_s(made, SPIKE, made.lag_s(), is_random), _SOONEST_S)
 
 
 def _of_pair(item: Item, made: Made, is_random: bool) -> FloatArray:
@@ -133,18 +183,20 @@ def _hold(item: Item, made: Made, is_random: bool) -> FloatArray:
 
 
 def _conductance_s(made: Made) -> FloatArray:
-    """Return the conductance at the samples, equation (5), (n, k)."""
-    card = made.card
+    """Return the conductance at the samples, equation (5), (rows, k)."""
+    r_on, r_off, width = (
+        made.of_trials(name)[:, None] for name in ("r_on_ohm", "r_off_ohm", "lambda")
+    )
     samples = made.played.samples
     x = np.clip(samples[:, :, 0] + samples[:, :, 1], 0.0, 1.0)
-    insulating = np.expm1((1.0 - x) / card["lambda"]) / np.expm1(1.0 / card["lambda"])
+    insulating = np.expm1((1.0 - x) / width) / np.expm1(1.0 / width)
     area = np.maximum(samples[:, :, 3], 1e-6)
-    return np.asarray(1.0 / (card["r_on_ohm"] * x / area**2 + card["r_off_ohm"] * insulating))
+    return np.asarray(1.0 / (r_on * x / area**2 + r_off * insulating))
 
 
-def _falls_s(time_s: FloatArray, conductance_s: FloatArray, level_s: float) -> FloatArray:
+def _falls_s(time_s: FloatArray, conductance_s: FloatArray, level_s: FloatArray) -> FloatArray:
     """Return when each row falls through a level for the last time; ln is interpolated, (n,)."""
-    above = conductance_s >= level_s
+    above = conductance_s >= level_s[:, None]
     last = above.shape[1] - 1 - above[:, ::-1].argmax(axis=1)
     rows = np.arange(len(last))
     after = np.minimum(last + 1, time_s.size - 1)
@@ -156,22 +208,25 @@ def _falls_s(time_s: FloatArray, conductance_s: FloatArray, level_s: float) -> F
 
 def _relaxation(item: Item, made: Made, is_random: bool) -> FloatArray:
     time_s = made.course.sample_s - made.course.edge_s
-    level_s = item.at["level"] / made.card["r_on_ohm"]
+    level_s = item.at["level"] / made.of_trials("r_on_ohm")
     return np.maximum(_falls_s(time_s, _conductance_s(made), level_s), _SOONEST_S)
 
 
 def _mean_relaxation(item: Item, made: Made, is_random: bool) -> FloatArray:
     """Return jackknife pseudo-values of the time of the mean of capped currents."""
     time_s = made.course.sample_s - made.course.edge_s
-    closed_s = 1.0 / made.card["r_on_ohm"]
-    capped = np.minimum(_conductance_s(made), CAP * closed_s)
-    n, level_s = len(capped), item.at["level"] * closed_s
-    total = capped.sum(axis=0, keepdims=True)
-    whole_s = float(_falls_s(time_s, total / n, level_s)[0])
+    closed_s = 1.0 / made.of_trials("r_on_ohm")
+    capped = np.minimum(_conductance_s(made), CAP * closed_s[:, None])
+    level_s, n = item.at["level"] * closed_s, made.repeats
     if n == 1:
-        return np.array([max(whole_s, _SOONEST_S)])
-    without_s = _falls_s(time_s, (total - capped) / (n - 1), level_s)
-    return np.asarray(n * whole_s - (n - 1) * without_s)
+        return np.maximum(_falls_s(time_s, capped, level_s), _SOONEST_S)
+    values = []
+    for begin in range(0, len(capped), n):
+        part, level = capped[begin : begin + n], level_s[begin : begin + n]
+        total = part.sum(axis=0, keepdims=True)
+        whole_s = _falls_s(time_s, total / n, level[:1])[0]
+        values.append(n * whole_s - (n - 1) * _falls_s(time_s, (total - part) / (n - 1), level))
+    return np.concatenate(values)
 
 
 def _off(item: Item, made: Made, is_random: bool) -> FloatArray:
