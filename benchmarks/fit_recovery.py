@@ -26,7 +26,7 @@ from labbench.fit.items import KINDS, Item
 from labbench.fit.objective import MeanField
 from labbench.fit.options import PRIORS, FitOptions
 from labbench.fit.plan import Plan
-from labbench.fit.reference import Scale, reference_items, scale_of, with_trials
+from labbench.fit.reference import Scale, reference_items, scale_of, with_trials, with_values
 from labbench.fit.screen import screen
 from labbench.fit.engine import space_of
 from labbench.fit.start import closed_form_start
@@ -82,10 +82,9 @@ def quiet_recovery(count: int, factor: float, seed: int) -> None:
         items = [i for i in reference_items(truth, scale) if i.kind != "recovery"]
         plan = Plan(tuple(items), LOADING)
         exact = plan.quiet([truth], list(range(len(items))))[0][0]
-        items = [
-            replace(i, values=np.full(40, v), is_censored=np.zeros(40, bool))
-            for i, v in zip(items, exact, strict=True)
-        ]
+        items = [with_values(i, np.full(40, v)) for i, v in zip(items, exact, strict=True)]
+        items = [item for item in items if item.is_usable]
+        exact = np.array([item.centre for item in items])
         began = time.perf_counter()
         space = space_of(prior.with_values({"kappa_per_s": 0.0}), FitOptions(
             priors={n: None for n in names}, known={}))

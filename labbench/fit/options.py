@@ -74,7 +74,7 @@ class FitOptions:
     known: Mapping[str, float] = field(default_factory=lambda: KNOWN)
     has_surrogate: bool = True
     points: tuple[int, int] = (64, 128)
-    effort: tuple[float, float] = (0.4, 0.6)
+    effort: tuple[float, float] = (0.3, 0.5)
     restarts: int = 5
     seed: int = 0
     inflation: float = INFLATION

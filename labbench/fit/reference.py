@@ -122,13 +122,13 @@ def with_trials(
     plan = Plan(tuple(items), loading)
     repeats = [max(round(effort * REPEATS[item.kind]), 1) for item in items]
     (trials,) = plan.simulate([card], repeats, seed)
-    return [_with_values(item, values) for item, values in zip(items, trials, strict=True)]
+    return [with_values(item, values) for item, values in zip(items, trials, strict=True)]
 
 
-def _with_values(item: Item, values: FloatArray) -> Item:
+def with_values(item: Item, values: FloatArray) -> Item:
+    """Return an item with the values of trials; those at the end of its window are bounds."""
     width_s = np.inf
-    if item.kind in ("step", "closing", "probe", "second", "dwell"):
-        assert isinstance(item.stimulus, PulseTrain)
+    if isinstance(item.stimulus, PulseTrain) and item.kind != "off_current":
         width_s = item.stimulus.pulses[-1].width_s
     return replace(item, values=values, is_censored=values >= width_s)
 

@@ -11,6 +11,7 @@ import numpy as np
 from labbench.features import Outcome
 from labbench.fit.engine import Fitted
 from labbench.fit.items import KINDS
+from labbench.fit.remedy import remedies_of
 from labbench.fit.result import FitResult, FittedParameter, Residual
 from labbench.fit.screen import SUSPECT
 from labbench.model import PARAMETERS
@@ -41,7 +42,7 @@ def result_of(fitted: Fitted, name: str, remedies: Mapping[str, str], source: st
     name : str
         Of the new card.
     remedies : mapping of str to str
-        By parameter: what would identify it.
+        By parameter: what would identify it, for where its sensitivities do not tell.
     source : str
         Which data these are.
     """
@@ -54,17 +55,18 @@ def result_of(fitted: Fitted, name: str, remedies: Mapping[str, str], source: st
     card = values.with_values(
         {}, name=name, stderr=stderr, covariance=covariance, source=f"fit to {source}"
     )
+    unknown = unidentified(fitted)
+    remedies = {**remedies, **remedies_of(fitted, unknown)}
     parameters = []
-    for n, s in zip(names, spread.tolist(), strict=True):
-        prior = space.priors.get(n)
-        known = s <= WIDEST and (prior is None or s <= LEARNT * prior)
+    for n in names:
+        known = n not in unknown
         parameters.append(
             FittedParameter(
                 name=n,
                 unit=PARAMETERS[n].unit,
                 value=card[n],
                 stderr=stderr[n],
-                relative_prior=prior,
+                relative_prior=space.priors.get(n),
                 outcome=Outcome.OK if known else Outcome.NOT_IDENTIFIABLE,
                 remedy="" if known else remedies.get(n, ""),
             )
@@ -82,6 +84,16 @@ def result_of(fitted: Fitted, name: str, remedies: Mapping[str, str], source: st
         message="least squares settled" if fitted.success else "least squares did not settle",
         discrepancy=_discrepancy(fitted, residuals),
         notes=_notes(fitted, spread),
+    )
+
+
+def unidentified(fitted: Fitted) -> tuple[str, ...]:
+    """Return the parameters of which the data say little beyond what was assumed."""
+    spread = np.sqrt(np.diag(fitted.covariance))
+    return tuple(
+        name
+        for name, s in zip(fitted.space.names, spread.tolist(), strict=True)
+        if s > min(WIDEST, LEARNT * fitted.space.priors.get(name, np.inf))
     )
 
 
