@@ -144,9 +144,7 @@ def fit_items(
 
 def space_of(prior_card: ModelCard, options: FitOptions) -> Space:
     """Return what is free: what has a prior in the options, changed by the caller's parameters."""
-    names = [
-        n for n in options.priors if n in prior_card.values and prior_card[n] > 0
-    ]
+    names = [n for n in options.priors if n in prior_card.values and prior_card[n] > 0]
     parameters = parameters_of(prior_card, names)
     if options.parameters is not None:
         parameters.update(options.parameters)
@@ -172,8 +170,7 @@ def _theta(space: Space, start: ModelCard) -> FloatArray:
         if abs(float(np.exp(space.start[space.names.index(n)])) / space.card[n] - 1) > 1e-9
     }  # fmt: skip
     values = [
-        float(np.exp(space.start[i])) if n in given else start[n]
-        for i, n in enumerate(space.names)
+        float(np.exp(space.start[i])) if n in given else start[n] for i, n in enumerate(space.names)
     ]
     return space.clipped(np.log(values))
 

@@ -72,9 +72,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "fast_hold": Kind(
             "hold_voltage", ("band",), floor=0.01, fewest=10, is_quiet=True, simulated_share=0.7
         ),
-        "off_current": Kind(
-            "off_current", floor=0.02, fewest=1, is_arithmetic=True, is_quiet=True
-        ),
+        "off_current": Kind("off_current", floor=0.02, fewest=1, is_arithmetic=True, is_quiet=True),
         # Of a bare memristor: a step that closes it.
         "closing": Kind("memristor steps", _LATENCY, simulated_share=0.5),
         "recovery": Kind("refractory_period", floor=0.005, fewest=5, is_quiet=True),
@@ -127,7 +125,7 @@ class Item:
         """Whether enough trials have a reading, and few are only bounded."""
         censored = np.count_nonzero(self.is_censored & np.isfinite(self.values))
         enough = self.n >= KINDS[self.kind].fewest
-        return enough and censored <= MOST_CENSORED * self.n and bool(self.centre > 0)
+        return bool(enough and censored <= MOST_CENSORED * self.n and self.centre > 0)
 
     @property
     def centre(self) -> float:

@@ -104,14 +104,10 @@ def covariance_at(mean_field: MeanField, card: ModelCard, seed: int) -> FloatArr
     repeats = [min(max(round(_COVARIANCE_EFFORT * item.n), 60), 600) for item in items]
     (trials,) = mean_field.plan.simulate([card], repeats, seed)
     _, atoms = mean_field.with_atoms([card])
-    return sampling_covariance(
-        mean_field.statistics, items, trials, atoms[0].tolist(), seed=seed
-    )
+    return sampling_covariance(mean_field.statistics, items, trials, atoms[0].tolist(), seed=seed)
 
 
-def known_covariance(
-    predict: MeanField, card: ModelCard, relative: dict[str, float]
-) -> FloatArray:
+def known_covariance(predict: MeanField, card: ModelCard, relative: dict[str, float]) -> FloatArray:
     """Return what the errors of known parameters do to the predictions, (k, k).
 
     To first order this carries them on as priors would, without fitting them.
@@ -125,4 +121,3 @@ def known_covariance(
     slopes = (rows[1:] - rows[0]) / step * np.array([[relative[name]] for name in names])
     slopes = np.nan_to_num(slopes)
     return np.asarray(slopes.T @ slopes)
-

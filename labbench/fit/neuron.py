@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from labbench.features import Response
 from labbench.fit.engine import fit_items
 from labbench.fit.options import FitOptions
 from labbench.fit.reading import items_of
+from labbench.fit.request import at_exponents, sensitivity_lines
 from labbench.fit.result import FitResult
 from labbench.fit.summary import result_of
 from labbench.model import Loading, ModelCard
@@ -55,7 +57,11 @@ def fit_neuron(
     FitError
         If fewer than two amplitudes fired often enough to have a latency.
     """
-    items = items_of(responses)
-    fitted = fit_items(items, prior_card, loading or Loading(), options)
+    items, loading, options = items_of(responses), loading or Loading(), options or FitOptions()
+    fitted = fit_items(items, prior_card, loading, options)
     source = f"{len(responses)} responses ({len(fitted.target)} statistics)"
-    return result_of(fitted, name, REMEDIES, source)
+    result = result_of(fitted, name, REMEDIES, source)
+    if not options.sensitivity_m:
+        return result
+    others = at_exponents(items, prior_card, loading, options, options.sensitivity_m)
+    return replace(result, notes=(*result.notes, *sensitivity_lines(fitted, others)))

@@ -87,7 +87,7 @@ class Problem:
 
     def residual(self, theta: FloatArray) -> FloatArray:
         """Return white residuals, those of the priors last, (k' + p,)."""
-        return self._rows(theta[None])[0]
+        return np.asarray(self._rows(theta[None])[0])
 
     def jacobian(self, theta: FloatArray, step: float | None = None) -> FloatArray:
         """Return the Jacobian of `residual`, (k' + p, p), all its points predicted at once."""

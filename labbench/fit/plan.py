@@ -150,10 +150,16 @@ class Plan:
         size = len(courses)
         jobs = [
             Job(
-                setup[course.connection][0], course.corner_s, course.level, course.sample_s, n,
-                device=number * size + place, stop_at=course.stop_at,
-                stop_from_s=course.stop_from_s, threshold_v=setup[course.connection][1],
-            )  # fmt: skip
+                setup[course.connection][0],
+                course.corner_s,
+                course.level,
+                course.sample_s,
+                n,
+                device=number * size + place,
+                stop_at=course.stop_at,
+                stop_from_s=course.stop_from_s,
+                threshold_v=setup[course.connection][1],
+            )
             for number, setup in enumerate(setups)
             for place, (course, n) in enumerate(zip(courses, repeats, strict=True))
         ]

@@ -82,9 +82,7 @@ def _open(group: Group) -> list[Item]:
     return [replace(item, values=np.where(unlike, nan, item.values))]
 
 
-def _latency(
-    kind: str, group: Group, pulses: Sequence[PulseReading], at: dict[str, float]
-) -> Item:
+def _latency(kind: str, group: Group, pulses: Sequence[PulseReading], at: dict[str, float]) -> Item:
     width_s = pulses[0].pulse.width_s
     seen_s = [width_s if p.latency_s is None else min(p.latency_s, width_s) for p in pulses]
     values = np.maximum(seen_s, 1e-12)
@@ -109,10 +107,14 @@ def _intervals(group: Group, pulses: Sequence[PulseReading], at: dict[str, float
         if missing <= 0.02:
             items.append(
                 Item(
-                    "interval", group[0].stimulus, group[0].connection, np.array(seen),
-                    np.zeros(len(seen), np.bool_), {**at, "from": first, "to": last},
+                    "interval",
+                    group[0].stimulus,
+                    group[0].connection,
+                    np.array(seen),
+                    np.zeros(len(seen), np.bool_),
+                    {**at, "from": first, "to": last},
                     timing_error_s(group) / (last - first),
-                )  # fmt: skip
+                )
             )
     return items
 
@@ -209,7 +211,8 @@ def _off(
         inside = (reading.time_s >= end_s - SETTLED * width_s) & (reading.time_s <= end_s)
         means.append(float(reading.current_a[inside].mean()))
         before = max(int(np.count_nonzero(reading.time_s < 0)), 1)
-        noise_a = reading.noise_a * (1 / before + 1 / max(np.count_nonzero(inside), 1)) ** 0.5
+        counted = max(int(np.count_nonzero(inside)), 1)
+        noise_a = reading.noise_a * (1 / before + 1 / counted) ** 0.5
         error_a = max(error_a, float(np.hypot(noise_a, reading.resolution_a)))
     if not np.mean(means) > _SEEN * error_a:
         return []
@@ -217,10 +220,10 @@ def _off(
 
 
 def _hold(readings: Sequence[CurrentReading], item: Callable[..., Item]) -> list[Item]:
+    corners = fall_corners(readings[0])
+    assert corners is not None
     values: list[float | None] = []
     for reading in readings:
-        corners = fall_corners(reading)
-        assert corners is not None
         found = opening(reading, *corners)
         values.append(found[0] if found is not None and found[1] else None)
     start_s, dwell_end_s, fall_s, end_s = corners

@@ -7,7 +7,7 @@ identification procedures, which a test holds them to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,6 @@ from labbench.fit.plan import Plan
 from labbench.fit.reading import INTERVALS
 from labbench.model import Loading, ModelCard
 from labbench.model.batch import Job, play
-from labbench.model.connected import grounded
 from labbench.spikes import FIRE_FRACTION
 from labbench.stimulus import Pulse, PulseTrain, Stimulus, Waveform
 
@@ -98,7 +97,7 @@ def reference_items(card: ModelCard, scale: Scale, residue_s: float = 20e-3) -> 
                 items.append(_item(kind, pair, gap_s=gap_s))
         long = _step(scale, 1.0, LONG_S)
         for begin, end in INTERVALS:
-            items.append(_item("interval", long, **{"from": begin, "to": end}))
+            items.append(_item("interval", long, at={"from": begin, "to": end}))
         items.append(_item("recovery", long))
     for dwell, gap in DWELLS:
         dwell_s, gap_s = round(dwell * residue_s, 6), round(gap * residue_s, 6)
@@ -133,8 +132,14 @@ def with_values(item: Item, values: FloatArray) -> Item:
     return replace(item, values=values, is_censored=values >= width_s)
 
 
-def _item(kind: str, stimulus: Stimulus, gate: bool = True, **at: float) -> Item:
-    return Item(kind, stimulus, Connection() if gate else GROUNDED, at=at)
+def _item(
+    kind: str,
+    stimulus: Stimulus,
+    gate: bool = True,
+    at: Mapping[str, float] | None = None,
+    **more: float,
+) -> Item:
+    return Item(kind, stimulus, Connection() if gate else GROUNDED, at={**(at or {}), **more})
 
 
 def _step(scale: Scale, level: float, width_s: float) -> PulseTrain:

@@ -33,9 +33,7 @@ def parameters_of(card: ModelCard, names: Sequence[str]) -> lmfit.Parameters:
     parameters = lmfit.Parameters()
     for name in names:
         spec = PARAMETERS[name]
-        parameters.add(
-            symbol_of(name), value=card[name], min=max(spec.lower, 0.0), max=spec.upper
-        )
+        parameters.add(symbol_of(name), value=card[name], min=max(spec.lower, 0.0), max=spec.upper)
     return parameters
 
 
@@ -111,6 +109,8 @@ class Space:
 
     def prior_rows(self) -> tuple[FloatArray, FloatArray]:
         """Return centres and one over the spreads of the priors, 2 of (p,); 0 where none."""
-        centre = np.array([log(self.card[name]) if self.card[name] > 0 else 0.0 for name in self.names])
+        centre = np.array(
+            [log(self.card[name]) if self.card[name] > 0 else 0.0 for name in self.names]
+        )
         weight = np.array([1.0 / self.priors.get(name, inf) for name in self.names])
         return centre, weight

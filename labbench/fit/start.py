@@ -59,8 +59,8 @@ def _growth(items: Sequence[Item], card: ModelCard, loading: Loading) -> ModelCa
     for item in items:
         if item.kind in ("step", "closing") and isinstance(item.stimulus, PulseTrain):
             quick_s = find_atom(item.values, 0.01) or float(np.quantile(item.values, _QUICK))
-            volts = item.stimulus.pulses[0].amplitude_v
-            latencies[volts] = min(quick_s, latencies.get(volts, np.inf))
+            level_v = item.stimulus.pulses[0].amplitude_v
+            latencies[level_v] = min(quick_s, latencies.get(level_v, np.inf))
     if len(latencies) < 2:
         raise FitError(
             "A fit needs the latency at two amplitudes or more at which every pulse fired: "
@@ -99,7 +99,9 @@ def _resistance(items: Sequence[Item], card: ModelCard) -> ModelCard:
             x = exp(-card["gamma1_per_s"] * item.centre)
             points.append((x, card["r_on_ohm"] / item.at["level"]))
         elif item.kind == "off_current":
-            points.append((_settled(card, item.at["amplitude_v"]), item.at["amplitude_v"] / item.centre))
+            points.append(
+                (_settled(card, item.at["amplitude_v"]), item.at["amplitude_v"] / item.centre)
+            )
     points = [(x, ohm) for x, ohm in points if 0 < x < 0.999 and ohm > card["r_on_ohm"]]
     if len(points) < 2:
         return card

@@ -91,7 +91,7 @@ def evaluate(statistic: Statistic, item: Item, values: FloatArray, atom: float) 
     if statistic.name == "atom_fraction":
         return np.asarray(2 * np.arcsin(np.sqrt(count / np.isfinite(logs).sum(axis=1))))
     total = np.where(inside, logs, 0.0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.log(atom))
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.log(atom)))
 
 
 def _log_spread(logs: FloatArray) -> FloatArray:

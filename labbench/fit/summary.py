@@ -1,4 +1,4 @@
-"""A fit put into words: parameters with verdicts, stages, notes, what the model does not explain."""
+"""A fit put into words: parameters with verdicts, stages, and what the model does not explain."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _notes(fitted: Fitted, spread: np.ndarray) -> tuple[str, ...]:
 
 
 def stages_of(fitted: Fitted, source: str) -> tuple[str, ...]:
-    """Return what was done, in order: the data that were used and the parameters that were freed."""
+    """Return what was done, in order: the data used and the parameters freed."""
     items, card = fitted.mean_field.plan.items, fitted.card
     counts = Counter(item.kind for item in items)
     start, screened = fitted.start, fitted.screened

@@ -110,9 +110,7 @@ def repeats_of(items: Sequence[Item], effort: float) -> list[int]:
     ]  # fmt: skip
 
 
-def simulated(
-    mean_field: MeanField, trials: Sequence[FloatArray], atoms: FloatArray
-) -> FloatArray:
+def simulated(mean_field: MeanField, trials: Sequence[FloatArray], atoms: FloatArray) -> FloatArray:
     """Return the statistics of random trials, (k,), NaN where a trial has none."""
     items = mean_field.plan.items
     found = []

@@ -109,9 +109,7 @@ def _nth_s(played: Played, kind: int, from_s: float, n: int) -> FloatArray:
     return np.where(is_it.any(axis=1) & played.has_converged, times, np.nan)
 
 
-def _waited_s(
-    made: Made, kind: int, lag_s: FloatArray | float, is_random: bool
-) -> FloatArray:
+def _waited_s(made: Made, kind: int, lag_s: FloatArray | float, is_random: bool) -> FloatArray:
     """Return the time to an event; its window, or smoothly beyond it, where it did not come."""
     course = made.course
     times_s = _nth_s(made.played, kind, course.edge_s, 0) + lag_s - course.edge_s
@@ -119,9 +117,7 @@ def _waited_s(
         return np.minimum(np.where(np.isnan(times_s), course.width_s, times_s), course.width_s)
     samples = made.played.samples
     nearest = np.nanmax(np.minimum(samples[:, :, 0] + samples[:, :, 1], 1.0), axis=1)
-    return np.where(
-        np.isnan(times_s), course.width_s * np.exp(_BEYOND * (1.0 - nearest)), times_s
-    )
+    return np.where(np.isnan(times_s), course.width_s * np.exp(_BEYOND * (1.0 - nearest)), times_s)
 
 
 def _latency(item: Item, made: Made, is_random: bool) -> FloatArray:
@@ -163,7 +159,9 @@ def _interval(item: Item, made: Made, is_random: bool) -> FloatArray:
     end_s = _nth_s(made.played, SPIKE, from_s, last - 1)
     interval_s = (end_s - begin_s) / (last - first)
     # Latched, or too slow: a constant, which has no slope.
-    return interval_s if is_random else np.where(np.isnan(interval_s), made.course.width_s, interval_s)
+    return (
+        interval_s if is_random else np.where(np.isnan(interval_s), made.course.width_s, interval_s)
+    )
 
 
 def _hold(item: Item, made: Made, is_random: bool) -> FloatArray:
@@ -179,7 +177,9 @@ def _hold(item: Item, made: Made, is_random: bool) -> FloatArray:
     )
     voltage_v = np.interp(np.maximum(opened_s, course.edge_s), course.corner_s, course.level)
     values = np.where(np.isfinite(closed_s), voltage_v, np.nan)
-    return np.maximum(values, 1e-6) if is_random else np.nan_to_num(np.maximum(values, 1e-6), nan=1e-6)
+    return (
+        np.maximum(values, 1e-6) if is_random else np.nan_to_num(np.maximum(values, 1e-6), nan=1e-6)
+    )
 
 
 def _conductance_s(made: Made) -> FloatArray:
