@@ -125,16 +125,16 @@ def noisy_recovery(first: int, count: int, seed: int, inflation: float) -> None:
         items = measured(truth, scale, number)
         began = time.perf_counter()
         quick = fit_items(items, prior, LOADING, FitOptions(has_surrogate=False, **PROBED))
-        screened = time.perf_counter()
+        screened, before = time.perf_counter(), time.process_time()
         fitted = fit_items(items, prior, LOADING, FitOptions(inflation=1.0, **PROBED))
-        ended = time.perf_counter()
+        ended, used = time.perf_counter(), time.process_time() - before
         z = _row(fitted, truth, rows, spreads)
         redchi.append(fitted.chisqr / fitted.nfree)
         seconds.append(ended - screened)
         screens.append(screened - began)
         print(
             f"device {number}: chi2/df {redchi[-1]:.2f} screen {quick.chisqr / quick.nfree:.2f}, "
-            f"{seconds[-1]:.1f} s (screen {screens[-1]:.2f}), rounds {fitted.joined.rounds}, z "
+            f"{seconds[-1]:.1f} s ({used:.1f} s of cores, screen {screens[-1]:.2f}), rounds {fitted.joined.rounds}, z "
             + " ".join(f"{v:+.1f}" for v in z), flush=True,
         )  # fmt: skip
     report(np.array(rows), np.array(spreads), inflation)
