@@ -63,7 +63,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "probe": Kind("pump_probe"),
         "second": Kind("refractory_period"),
         "interval": Kind("interval_by_index", tolerance=0.02),
-        "dwell": Kind("dwell_gap_test", floor=0.005, simulated_share=0.25),
+        "dwell": Kind("dwell_gap_test", floor=0.005, simulated_share=0.1),
         "relaxation": Kind("relaxation_levels", floor=0.01, tolerance=0.03, is_arithmetic=True),
         "mean_relaxation": Kind(
             "relaxation_levels", floor=0.01, tolerance=0.03, is_arithmetic=True

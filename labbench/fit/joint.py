@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labbench.fit.items import FloatArray
+from labbench.fit.items import KINDS, FloatArray
 from labbench.fit.objective import WIDE_STEP, MeanField, Problem, whitener_of
 from labbench.fit.screen import Screened
 from labbench.fit.statistics import sampling_covariance
@@ -22,7 +22,7 @@ _NOISE_DOUBT = 0.08
 _OUTSIDE = 1.3
 _RECENTRES = 2
 # Trials for the covariance of the statistics, in parts of the plan.
-_COVARIANCE_EFFORT = 4.0
+_COVARIANCE_EFFORT, _MOST_TRIALS = 4.0, 1200
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,10 @@ def box_of(covariance: FloatArray) -> FloatArray:
 def covariance_at(mean_field: MeanField, card: ModelCard, seed: int) -> FloatArray:
     """Return the covariance of statistics of samples as large as the data, from a card, (k, k)."""
     items = mean_field.plan.items
-    repeats = [min(max(round(_COVARIANCE_EFFORT * item.n), 60), 600) for item in items]
+    most = [round(_MOST_TRIALS * KINDS[item.kind].simulated_share) for item in items]
+    repeats = [
+        min(max(round(_COVARIANCE_EFFORT * i.n), 60), m) for i, m in zip(items, most, strict=True)
+    ]
     (trials,) = mean_field.plan.simulate([card], repeats, seed)
     _, atoms = mean_field.with_atoms([card])
     return sampling_covariance(mean_field.statistics, items, trials, atoms[0].tolist(), seed=seed)

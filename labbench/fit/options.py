@@ -38,7 +38,7 @@ KNOWN: Mapping[str, float] = MappingProxyType(
     }
 )
 # Calibrated by simulation; `benchmarks/fit_recovery.py` measures it again, see there.
-INFLATION = 1.25
+INFLATION = 1.2
 
 
 @dataclass(frozen=True)

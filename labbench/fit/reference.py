@@ -37,7 +37,7 @@ READ, READ_V, LEVELS = 4.0, -0.2, (1e-2, 1e-3, 1e-4)
 OFF_LEVELS, OFF = (0.15, 0.30, 0.45, 0.60), 4.0
 # How often each kind is repeated in a characterization.
 REPEATS = {
-    "step": 150, "closing": 150, "probe": 10, "second": 10, "interval": 15, "dwell": 20,
+    "step": 150, "closing": 150, "probe": 10, "second": 10, "interval": 15, "dwell": 50,
     "slow_hold": 20, "fast_hold": 30, "relaxation": 30, "off_current": 5, "recovery": 30,
 }  # fmt: skip
 

@@ -78,14 +78,23 @@ def profile(fitted: Fitted, name: str, inflation: float = 1.0) -> Profile:
 def bootstrap(fitted: Fitted, count: int, seed: int = 0) -> FloatArray:
     """Return ln(parameters) of fits to statistics drawn around the fit, (count, p).
 
-    Parametric: new statistics from the fitted card's own covariance, fitted again on the stored
-    surrogate; a few evaluations of the mean field each.
+    Parametric: new statistics (and centres of the priors) around the fitted card, fitted again on
+    the stored surrogate; a few evaluations of the mean field each.
     """
     problem = _problem(fitted)
     random = np.random.default_rng(seed)
     covariance = np.linalg.pinv(problem.whitener.T @ problem.whitener, hermitian=True)
     drawn = random.multivariate_normal(fitted.predicted, covariance, size=count, method="eigh")
-    return np.array([replace(problem, target=row).solve(fitted.theta)[0] for row in drawn])
+    space, found = problem.space, []
+    for row in drawn:
+        # What is assumed is a measurement too: another one would have had another centre.
+        centres = {
+            name: float(space.card[name] * np.exp(random.normal(0.0, prior)))
+            for name, prior in space.priors.items()
+        }
+        drawn_space = replace(space, card=space.card.with_values(centres))
+        found.append(replace(problem, target=row, space=drawn_space).solve(fitted.theta)[0])
+    return np.array(found)
 
 
 def at_exponents(

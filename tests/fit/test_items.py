@@ -98,7 +98,7 @@ def test_an_atom_stands_out_or_is_none():
 
 
 def test_the_bootstrap_agrees_with_samples_drawn_anew():
-    """Covariance of statistics, drawn from a pool of trials, against the scatter over many samples."""
+    """Covariance of statistics drawn from a pool of trials, against many samples."""
     card = read_card("b1")
     items = reference_items(card, Scale(**SCALE))[1:2]
     drawn = [with_trials(items, card, LOADING, seed) for seed in range(120)]
