@@ -135,19 +135,34 @@ def sampling_covariance(
 
     Notes
     -----
-    Statistics of one item are drawn from the same trials, those of different items are independent.
+    Items of one kind that share a stimulus share its trials: a jump just before a read delays all
+    of its levels.
     """
     covariance = np.zeros((len(statistics), len(statistics)))
     random = np.random.default_rng(seed)
-    for place in dict.fromkeys(s.place for s in statistics):
-        own = [k for k, s in enumerate(statistics) if s.place == place]
-        pool = trials[place][np.isfinite(trials[place])]
-        n = items[place].n
-        drawn = pool[random.integers(0, pool.size, (draws, n))]
-        rows = np.array([evaluate(statistics[k], items[place], drawn, atoms[k]) for k in own])
+    groups: dict[tuple[str, int, int], list[int]] = {}
+    for k, statistic in enumerate(statistics):
+        item, size = items[statistic.place], trials[statistic.place].size
+        groups.setdefault((item.kind, id(item.stimulus), size), []).append(k)
+    for own in groups.values():
+        places = list(dict.fromkeys(statistics[k].place for k in own))
+        pool = np.array([trials[place] for place in places])
+        pool = pool[:, np.isfinite(pool).all(axis=0)]
+        n = items[places[0]].n
+        drawn = dict(
+            zip(places, pool[:, random.integers(0, pool.shape[1], (draws, n))], strict=True)
+        )
+        rows = np.array(
+            [
+                evaluate(
+                    statistics[k], items[statistics[k].place], drawn[statistics[k].place], atoms[k]
+                )
+                for k in own
+            ]
+        )
         own_covariance = np.atleast_2d(np.cov(rows))
         # A bootstrap of few trials is too narrow: it divides by n, and knows few values.
-        own_covariance *= pool.size / max(pool.size - 1, 1)
+        own_covariance *= pool.shape[1] / max(pool.shape[1] - 1, 1)
         own_covariance[np.diag_indices(len(own))] *= 1.0 + RIDGE
         covariance[np.ix_(own, own)] = own_covariance
     return covariance
