@@ -133,10 +133,11 @@ def noisy_recovery(first: int, count: int, seed: int, inflation: float) -> None:
         seconds.append(ended - screened)
         screens.append(screened - began)
         print(
-            f"device {number}: chi2/df {redchi[-1]:.2f} screen {quick.chisqr / quick.nfree:.2f}, "
-            f"{seconds[-1]:.1f} s ({used:.1f} s of cores, screen {screens[-1]:.2f}), rounds {fitted.joined.rounds}, z "
-            + " ".join(f"{v:+.1f}" for v in z), flush=True,
-        )  # fmt: skip
+            f"device {number}: chi2/df {redchi[-1]:.2f} (screen {quick.chisqr / quick.nfree:.2f}), "
+            f"{seconds[-1]:.1f} s ({used:.1f} s of cores, screen {screens[-1]:.2f}), errors in % / "
+            "in standard errors " + " ".join(f"{100 * e:+.2f}/{v:+.1f}" for e, v in zip(rows[-1], z)),
+            flush=True,
+        )
     report(np.array(rows), np.array(spreads), inflation)
     print(
         f"chi2/df mean {np.mean(redchi):.2f}, worst {max(redchi):.2f}; seconds median "
