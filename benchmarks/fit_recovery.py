@@ -7,9 +7,8 @@ on-resistance count as known exactly.
 1. Without noise: 20 devices within +-30 %, 12 within a factor of 2, to 0.1 %.
 2. With jumps, 0.1 % timing jitter a trial and a gain error a stimulus (0.3 % of latencies, 0.5 %
    dwell, 1 % relaxation and hold, 2 % off current): error and coverage of each parameter.
-3. The same noise-free fit with scipy's solve_ivp and least_squares.
 
-Run: ``python benchmarks/fit_recovery.py [--quiet N] [--noisy N] [--scipy] [--first K]``.
+Run: ``python benchmarks/fit_recovery.py [--quiet N] [--noisy N] [--first K]``.
 """
 
 from __future__ import annotations
@@ -135,7 +134,8 @@ def noisy_recovery(first: int, count: int, seed: int, inflation: float) -> None:
         print(
             f"device {number}: chi2/df {redchi[-1]:.2f} (screen {quick.chisqr / quick.nfree:.2f}), "
             f"{seconds[-1]:.1f} s ({used:.1f} s of cores, screen {screens[-1]:.2f}), errors in % / "
-            "in standard errors " + " ".join(f"{100 * e:+.2f}/{v:+.1f}" for e, v in zip(rows[-1], z)),
+            "in standard errors "
+            + " ".join(f"{100 * e:+.2f}/{v:+.1f}" for e, v in zip(rows[-1], z, strict=True)),
             flush=True,
         )
     report(np.array(rows), np.array(spreads), inflation)
@@ -181,7 +181,6 @@ def main() -> None:
     parser.add_argument("--quiet", type=int, default=20, help="noise-free devices within 30 %%")
     parser.add_argument("--noisy", type=int, default=5, help="noisy devices")
     parser.add_argument("--first", type=int, default=0, help="number of the first noisy device")
-    parser.add_argument("--scipy", action="store_true", help="the same fit with scipy")
     parser.add_argument("--inflation", type=float, default=FitOptions.inflation)
     args = parser.parse_args()
     if args.quiet:
@@ -189,8 +188,6 @@ def main() -> None:
         quiet_recovery(max(1, round(0.6 * args.quiet)), 2.0, 2)
     if args.noisy:
         noisy_recovery(args.first, args.noisy, 3, args.inflation)
-    if args.scipy:
-        print("not written yet")
 
 
 if __name__ == "__main__":
