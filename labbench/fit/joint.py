@@ -10,11 +10,14 @@ from labbench.fit.items import KINDS, FloatArray
 from labbench.fit.objective import WIDE_STEP, MeanField, Problem, whitener_of
 from labbench.fit.screen import Screened
 from labbench.fit.statistics import sampling_covariance
-from labbench.fit.surrogate import Surrogate, learn
+from labbench.fit.space import Space
+from labbench.fit.surrogate import Box, Surrogate, learn
 from labbench.model import ModelCard
 
 # Half axes of the box in standard errors, and between these in ln(parameter).
 _WIDTH_SE, _LEAST, _MOST = 3.0, 0.03, 0.35
+# Variance over that of the priors from which on data have not decided a direction.
+_UNDECIDED = 0.3
 # What the screen says of the noise is only a start.
 _NOISE = ("kappa_per_s", "eta")
 _NOISE_DOUBT = 0.08
@@ -67,7 +70,7 @@ def join(
     for number in (0, 1, 1, 1)[: 2 + _RECENTRES]:
         centre = space.clipped(theta)
         surrogate = learn(
-            mean_field, space, centre, box_of(doubt), points=points[number],
+            mean_field, space, centre, box_of(doubt, space), points=points[number],
             effort=effort[number], seed=seed + 1000 * rounds,
         )  # fmt: skip
         whitener = whitener_of(sampling + np.diag(surrogate.variance))
@@ -78,7 +81,7 @@ def join(
         outside = float(np.abs(z).max())
         if rounds >= 2 and outside <= _OUTSIDE:
             break
-        theta = centre + surrogate.axes @ np.clip(z, -2.0, 2.0)
+        theta = centre + surrogate.box.axes @ np.clip(z, -2.0, 2.0)
         sampling = covariance_at(mean_field, space.at(theta), seed + 77 + rounds) + common
         doubt = problem.covariance(theta)
     # The last word on weights: those of the round that found the minimum.
@@ -87,15 +90,22 @@ def join(
     )
 
 
-def box_of(covariance: FloatArray) -> FloatArray:
-    """Return half axes of a box along the principal axes of a covariance, in columns, (p, p).
+def box_of(covariance: FloatArray, space: Space) -> Box:
+    """Return a box along the principal axes of a covariance, where data decide.
 
-    Along them a posterior is as narrow as the data make it: a box of the parameters themselves
-    would hold points that no data allow, where the correction is far from linear.
+    Along these axes a posterior is as narrow as the data make it: a box of the parameters themselves
+    would hold points that no data allow, where the correction is far from linear. Directions that
+    only priors decide are left to the mean field: there a slope of the correction would be noise
+    that looks like information.
     """
-    values, vectors = np.linalg.eigh(covariance)
-    lengths = np.clip(_WIDTH_SE * np.sqrt(np.maximum(values, 0.0)), _LEAST, _MOST)
-    return np.asarray(vectors * lengths)
+    scale = np.array([space.priors.get(name, 1.0) for name in space.names])
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    decided = values < _UNDECIDED
+    values, vectors = values[decided], vectors[:, decided]
+    size = np.linalg.norm(scale[:, None] * vectors, axis=0)
+    spread = np.sqrt(np.maximum(values, 0.0)) * size
+    lengths = np.clip(_WIDTH_SE * spread, _LEAST, _MOST) / size
+    return Box(scale[:, None] * vectors * lengths, (vectors / lengths).T / scale)
 
 
 def covariance_at(mean_field: MeanField, card: ModelCard, seed: int) -> FloatArray:

@@ -28,6 +28,14 @@ _DOUBT = 7.0
 
 
 @dataclass(frozen=True, eq=False)
+class Box:
+    """Where a correction is learnt: half axes (p, q) in columns, and what finds them, (q, p)."""
+
+    axes: FloatArray
+    dual: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Surrogate:
     """What the noisy model predicts near a point.
 
@@ -37,10 +45,10 @@ class Surrogate:
     space : Space
     centre : (p,) float64 array
         Of ln(parameter): where the correction was learnt.
-    axes : (p, p) float64 array
-        Half axes of the box around it, in columns.
-    coefficients : (k, 1 + p) float64 array
-        Correction at the centre, and its slope with z, where theta = centre + axes z.
+    box : Box
+        Around it.
+    coefficients : (k, 1 + q) float64 array
+        Correction at the centre, and its slope with z, where z = dual (theta - centre).
     variance : (k,) float64 array
         What the correction's own noise leaves in a prediction.
     """
@@ -48,7 +56,7 @@ class Surrogate:
     mean_field: MeanField
     space: Space
     centre: FloatArray
-    axes: FloatArray
+    box: Box
     coefficients: FloatArray
     variance: FloatArray
 
@@ -59,15 +67,15 @@ class Surrogate:
         return np.asarray(self.mean_field(cards) + design @ self.coefficients.T)
 
     def place(self, thetas: FloatArray) -> FloatArray:
-        """Return z of points (c, p); the box is from -1 to 1."""
-        return np.asarray(np.linalg.solve(self.axes, (thetas - self.centre).T).T)
+        """Return z of points (c, p), (c, q); the box is from -1 to 1."""
+        return np.asarray((thetas - self.centre) @ self.box.dual.T)
 
 
 def learn(
     mean_field: MeanField,
     space: Space,
     centre: FloatArray,
-    axes: FloatArray,
+    box: Box,
     *,
     points: int,
     effort: float,
@@ -83,11 +91,11 @@ def learn(
         Multiplies how many trials each item has at each point; one is a plan's share.
     seed : int
     """
-    sampler = qmc.Sobol(centre.size, scramble=True, rng=np.random.default_rng(seed))
+    sampler = qmc.Sobol(box.axes.shape[1], scramble=True, rng=np.random.default_rng(seed))
     z = 2.0 * sampler.random(points) - 1.0
     low, high = space.bounds(centre)
-    thetas = np.clip(centre + z @ axes.T, low + 1e-9, high - 1e-9)
-    z = np.linalg.solve(axes, (thetas - centre).T).T
+    thetas = np.clip(centre + z @ box.axes.T, low + 1e-9, high - 1e-9)
+    z = (thetas - centre) @ box.dual.T
     items = mean_field.plan.items
     repeats = repeats_of(items, effort)
     rows = []
@@ -98,7 +106,7 @@ def learn(
         for i in range(len(cards)):
             rows.append(simulated(mean_field, trials[i], atoms[i]) - predicted[i])
     coefficients, variance = _regress(z, np.array(rows))
-    return Surrogate(mean_field, space, centre, axes, coefficients, variance)
+    return Surrogate(mean_field, space, centre, box, coefficients, variance)
 
 
 def repeats_of(items: Sequence[Item], effort: float) -> list[int]:
