@@ -29,7 +29,7 @@ IDENTIFYING: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "identification_steps": {"repeats": 150},
         "pump_probe": {"repeats": 10},
         "interval_by_index": {"repeats": 15},
-        "dwell_gap_test": {"repeats": 20},
+        "dwell_gap_test": {"repeats": 50},
         "hold_voltage": {"slow_repeats": 20, "fast_repeats": 30},
         "relaxation_levels": {"repeats": 30},
         "off_current": {"repeats": 5},

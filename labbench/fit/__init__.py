@@ -2,6 +2,14 @@
 
 from labbench.fit.memristor import fit_memristor
 from labbench.fit.neuron import fit_neuron
+from labbench.fit.options import FitOptions
 from labbench.fit.result import FitResult, FittedParameter, Residual
 
-__all__ = ["FitResult", "FittedParameter", "Residual", "fit_memristor", "fit_neuron"]
+__all__ = [
+    "FitOptions",
+    "FitResult",
+    "FittedParameter",
+    "Residual",
+    "fit_memristor",
+    "fit_neuron",
+]

@@ -86,7 +86,11 @@ class FitResult:
     stages : tuple of str
         What was done, in order: data used and parameters freed.
     message : str
-        The optimiser's own words.
+        How the optimiser ended.
+    discrepancy : str
+        What the model does not explain; empty where it explains the data.
+    notes : tuple of str
+        Correlations, and what is known better together.
     """
 
     card: ModelCard
@@ -98,6 +102,8 @@ class FitResult:
     residuals: tuple[Residual, ...]
     stages: tuple[str, ...]
     message: str = ""
+    discrepancy: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def redchi(self) -> float:
@@ -117,6 +123,8 @@ class FitResult:
             "residuals": [{**asdict(r), "z": r.z} for r in self.residuals],
             "stages": list(self.stages),
             "message": self.message,
+            "discrepancy": self.discrepancy,
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -138,6 +146,8 @@ class FitResult:
             ),
             stages=tuple(document["stages"]),
             message=document["message"],
+            discrepancy=document.get("discrepancy", ""),
+            notes=tuple(document.get("notes", ())),
         )
 
     @classmethod

@@ -32,7 +32,12 @@ IMPORTED = {
     "imported_pulse": ("pulse_switching", "relaxation"),
 }
 # Smooth in the parameters, so that a fit may lean on them; the rest shows whether it holds.
-FIT_DATA = ("threshold_firing", "refractory_period", "identification_steps", "step_latency")
+FIT_DATA = (
+    "step_latency", "identification_steps", "pump_probe", "interval_by_index", "dwell_gap_test",
+    "hold_voltage", "relaxation_levels", "off_current", "refractory_period",
+)  # fmt: skip
+# What stands in for the steps where those were not measured; otherwise it is validation.
+SINGLES, STEPS = "threshold_firing", "identification_steps"
 PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
@@ -151,7 +156,9 @@ def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = No
     """
     runs = data.runs
     if data.kind == "neuron":
-        runs = tuple(run for run in runs if run.procedure in FIT_DATA) or runs
+        has_steps = any(run.procedure == STEPS for run in runs)
+        wanted = FIT_DATA if has_steps else (*FIT_DATA, SINGLES)
+        runs = tuple(run for run in runs if run.procedure in wanted) or runs
     result = fit_data(replace(data, runs=runs), prior_card)
     run_ids = [run.id for run in runs]
     store.save_fit(

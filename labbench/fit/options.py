@@ -1,0 +1,81 @@
+"""What a caller may decide about a fit; the defaults need no decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import lmfit
+
+# Fitted, as far as model and circuit have them, with the spread of ln(parameter) around the card
+# that is assumed where the data do not decide by themselves; none is ever assumed of the first two.
+PRIORS: Mapping[str, float | None] = MappingProxyType(
+    {
+        "mu_per_v_s": None,
+        "gamma1_per_s": None,
+        "gate_capacitance_f": 1.0,
+        "kappa_per_s": 1.0,
+        "eta": 1.0,
+        "alpha": 0.3,
+        "beta_per_s": 0.3,
+        "gamma2_per_s": 0.3,
+        "lambda": 0.3,
+        "r_off_ohm": 0.3,
+    }
+)
+# Taken as known from measurements of their own, with a relative error that the other parameters'
+# errors carry on. A card with standard errors of these gives its own.
+KNOWN: Mapping[str, float] = MappingProxyType(
+    {
+        "control_resistance_ohm": 0.002,
+        "threshold_voltage_v": 0.002,
+        "transconductance_a_per_v2": 0.005,
+        "slope_factor": 0.005,
+        "load_resistance_ohm": 0.001,
+        "supply_v": 0.001,
+        "r_on_ohm": 0.005,
+    }
+)
+# Calibrated by simulation; `benchmarks/fit_recovery.py` measures it again, see there.
+INFLATION = 1.2
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit.
+
+    Attributes
+    ----------
+    parameters : lmfit.Parameters or None
+        Bounds, ``vary=False``, expressions and further parameters, by the names of the card
+        ("lambda_" for lambda), values in SI units; what is not named is fitted as usual.
+    priors : mapping of str to float or None
+        What is fitted, and the spread of ln(parameter) that is assumed where data do not decide.
+    known : mapping of str to float
+        Relative errors of what is not fitted.
+    has_surrogate : bool
+        Whether to go on from the screen to the fit with the noise.
+    points : tuple of int
+        Design points of the two rounds, powers of two.
+    effort : tuple of float
+        Trials at each point, in parts of the plan.
+    restarts : int
+        Perturbed starts where the screen does not explain the data.
+    seed : int
+    inflation : float
+        Of standard errors.
+    sensitivity_m : tuple of float
+        Exponents of the jump hazard with which to fit again.
+    """
+
+    parameters: lmfit.Parameters | None = None
+    priors: Mapping[str, float | None] = field(default_factory=lambda: PRIORS)
+    known: Mapping[str, float] = field(default_factory=lambda: KNOWN)
+    has_surrogate: bool = True
+    points: tuple[int, int] = (64, 128)
+    effort: tuple[float, float] = (0.3, 0.5)
+    restarts: int = 5
+    seed: int = 0
+    inflation: float = INFLATION
+    sensitivity_m: tuple[float, ...] = ()
