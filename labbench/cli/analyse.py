@@ -168,7 +168,7 @@ def compare(
 
 
 def _predict_held_out(
-    db: Path,
+    db: str,
     device: str,
     fit_on: list[str] | None,
     seed: int,

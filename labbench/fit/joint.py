@@ -9,8 +9,8 @@ import numpy as np
 from labbench.fit.items import KINDS, FloatArray
 from labbench.fit.objective import WIDE_STEP, MeanField, Problem, whitener_of
 from labbench.fit.screen import Screened
-from labbench.fit.statistics import sampling_covariance
 from labbench.fit.space import Space
+from labbench.fit.statistics import sampling_covariance
 from labbench.fit.surrogate import Box, Surrogate, learn
 from labbench.model import ModelCard
 
@@ -93,7 +93,7 @@ def join(
 def box_of(covariance: FloatArray, space: Space) -> Box:
     """Return a box along the principal axes of a covariance, where data decide.
 
-    Along these axes a posterior is as narrow as the data make it: a box of the parameters themselves
+    Along these a posterior is as narrow as the data make it: a box of the parameters themselves
     would hold points that no data allow, where the correction is far from linear. Directions that
     only priors decide are left to the mean field: there a slope of the correction would be noise
     that looks like information.
