@@ -8,15 +8,19 @@ on-resistance count as known exactly.
 2. With jumps, 0.1 % timing jitter a trial and a gain error a stimulus (0.3 % of latencies, 0.5 %
    dwell, 1 % relaxation and hold, 2 % off current): error and coverage of each parameter.
 
-Run: ``python benchmarks/fit_recovery.py [--quiet N] [--noisy N] [--first K]``.
+Run: ``python benchmarks/fit_recovery.py [--quiet N] [--noisy N] [--first K] [--hidden]``, a line of
+JSON a device; ``--read LOG ...`` makes one report of the logs of several parts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +33,7 @@ from labbench.fit.reference import Scale, reference_items, scale_of, with_trials
 from labbench.fit.screen import screen
 from labbench.fit.start import closed_form_start
 from labbench.fit.statistics import statistics_of
+from labbench.fit.summary import unidentified
 from labbench.model import Loading, ModelCard, read_card
 
 FITTED = (
@@ -114,49 +119,50 @@ def quiet_recovery(count: int, factor: float, seed: int) -> None:
     )
 
 
-def noisy_recovery(first: int, count: int, seed: int, inflation: float) -> None:
+def noisy_recovery(args: argparse.Namespace) -> None:
     """Print error and coverage of each parameter over noisy devices."""
-    prior, rows, spreads, redchi, seconds, screens = read_card("b1"), [], [], [], [], []
-    for number, truth in list(enumerate(devices(first + count, 1.3, seed)))[first:]:
+    prior, found = read_card("b1"), []
+    truths = list(enumerate(devices(args.first + args.noisy, 1.3, 3)))[args.first :]
+    for number, truth in truths:
         scale = scale_of(truth, LOADING, seed=number)
         if scale is None:
             continue
-        items = measured(truth, scale, number)
+        items = [
+            item
+            for item in measured(truth, scale, number)
+            if item.connection.gate == "open" or not args.hidden
+        ]
         began = time.perf_counter()
         quick = fit_items(items, prior, LOADING, FitOptions(has_surrogate=False, **PROBED))
         screened, before = time.perf_counter(), time.process_time()
         fitted = fit_items(items, prior, LOADING, FitOptions(inflation=1.0, **PROBED))
         ended, used = time.perf_counter(), time.process_time() - before
-        z = _row(fitted, truth, rows, spreads)
-        redchi.append(fitted.chisqr / fitted.nfree)
-        seconds.append(ended - screened)
-        screens.append(screened - began)
-        print(
-            f"device {number}: chi2/df {redchi[-1]:.2f} (screen {quick.chisqr / quick.nfree:.2f}), "
-            f"{seconds[-1]:.1f} s ({used:.1f} s of cores, screen {screens[-1]:.2f}), errors in % / "
-            "in standard errors "
-            + " ".join(f"{100 * e:+.2f}/{v:+.1f}" for e, v in zip(rows[-1], z, strict=True)),
-            flush=True,
-        )
-    report(np.array(rows), np.array(spreads), inflation)
-    print(
-        f"chi2/df mean {np.mean(redchi):.2f}, worst {max(redchi):.2f}; seconds median "
-        f"{np.median(seconds):.1f}, worst {max(seconds):.1f}; screen {np.median(screens):.2f}"
-    )
+        found.append(_row(number, fitted, truth) | {
+            "redchi": fitted.chisqr / fitted.nfree, "screen_redchi": quick.screened.redchi,
+            "wall_s": ended - screened, "cores_s": used, "screen_s": screened - began,
+        })  # fmt: skip
+        print(json.dumps(found[-1]), flush=True)
+    report(found, args.inflation)
 
 
-def _row(fitted: Fitted, truth: ModelCard, rows: list, spreads: list) -> np.ndarray:
+def _row(number: int, fitted: Fitted, truth: ModelCard) -> dict[str, Any]:
     names = fitted.space.names
     error = fitted.theta - np.log([truth[n] for n in names])
     spread = np.sqrt(np.diag(fitted.covariance))
     order = [names.index(n) for n in FITTED]
-    rows.append(error[order])
-    spreads.append(spread[order])
-    return (error / spread)[order]
+    return {
+        "device": number,
+        "error": error[order].round(5).tolist(),
+        "spread": spread[order].round(5).tolist(),
+        "lost": [n for n in unidentified(fitted) if n in FITTED],
+        "rounds": fitted.joined.rounds if fitted.joined else 0,
+    }
 
 
-def report(errors: np.ndarray, spreads: np.ndarray, inflation: float) -> None:
+def report(found: list[dict[str, Any]], inflation: float) -> None:
     """Print a table: bias, rmse against the goal, median standard error, coverage."""
+    errors, spreads = (np.array([row[key] for row in found]) for key in ("error", "spread"))
+    lost = np.array([[name in row["lost"] for name in FITTED] for row in found])
     print(f"{len(errors)} devices, standard errors times {inflation:g}")
     for i, name in enumerate(FITTED):
         e, s = 100 * errors[:, i], 100 * spreads[:, i] * inflation
@@ -164,16 +170,21 @@ def report(errors: np.ndarray, spreads: np.ndarray, inflation: float) -> None:
         print(
             f"  {name:14s} bias {e.mean():+6.2f} rmse {rmse:6.2f} (goal {GOALS[name]:4.1f}) se "
             f"{np.median(s):6.2f} cover {np.mean(np.abs(e) < 1.96 * s):.2f} worst "
-            f"{np.abs(e).max():6.2f} %"
+            f"{np.abs(e).max():6.2f} %; named as not identifiable {lost[:, i].mean():.2f}"
         )
-    z = errors / spreads
-    for factor in (1.0, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5):
-        cover = np.abs(z) < 1.96 * factor
+    z = np.where(lost, np.nan, errors / spreads)
+    for factor in (0.8, 0.9, 1.0, 1.1, 1.2, 1.3):
+        cover = np.where(lost, np.nan, np.abs(z) < 1.96 * factor)
+        each = [np.nanmean(c) for c in cover.T if np.isfinite(c).any()]
         print(
-            f"  inflation {factor:4.2f}: pooled coverage {cover.mean():.3f}, by parameter "
-            f"{cover.mean(0).min():.2f} to {cover.mean(0).max():.2f}"
+            f"  inflation {factor:4.2f}: pooled coverage {np.nanmean(cover):.3f}, by parameter "
+            f"{min(each):.2f} to {max(each):.2f}"
         )
-    print(f"  rms z {np.sqrt(np.mean(z**2)):.2f}, robust {np.median(np.abs(z)) / 0.6745:.2f}")
+    rms, middle = np.sqrt(np.nanmean(z**2)), np.nanmedian(np.abs(z)) / 0.6745
+    print(f"  rms z {rms:.2f}, robust {middle:.2f}; median (worst):")
+    for key in ("redchi", "screen_redchi", "wall_s", "cores_s", "screen_s", "rounds"):
+        values = np.array([row[key] for row in found])
+        print(f"  {key:14s} {np.median(values):.2f} ({values.max():.2f})")
 
 
 def main() -> None:
@@ -182,12 +193,18 @@ def main() -> None:
     parser.add_argument("--noisy", type=int, default=5, help="noisy devices")
     parser.add_argument("--first", type=int, default=0, help="number of the first noisy device")
     parser.add_argument("--inflation", type=float, default=FitOptions.inflation)
+    parser.add_argument("--hidden", action="store_true", help="the wiring never grounds the gate")
+    parser.add_argument("--read", type=Path, nargs="*", help="logs of earlier parts: only report")
     args = parser.parse_args()
+    if args.read:
+        lines = [line for path in args.read for line in path.read_text("utf-8").splitlines()]
+        report([json.loads(line) for line in lines if line.startswith("{")], args.inflation)
+        return
     if args.quiet:
         quiet_recovery(args.quiet, 1.3, 1)
         quiet_recovery(max(1, round(0.6 * args.quiet)), 2.0, 2)
     if args.noisy:
-        noisy_recovery(args.first, args.noisy, 3, args.inflation)
+        noisy_recovery(args)
 
 
 if __name__ == "__main__":

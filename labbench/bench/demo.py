@@ -15,7 +15,8 @@ from labbench.bench.run import bench_session, run_procedure
 from labbench.compare import Scorecard
 from labbench.errors import OutputError
 from labbench.model import ModelCard
-from labbench.report.device import fit_device, latest_fit, load_device, report_device
+from labbench.report.device import load_device, report_device
+from labbench.report.fits import fit_device, latest_fit
 from labbench.report.scorecard import write_scorecard
 from labbench.store import Store
 from procedures import configure, find_procedure

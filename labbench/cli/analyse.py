@@ -10,8 +10,8 @@ import typer
 
 from labbench.cli.keep import find_card
 from labbench.cli.options import AsJson, Database, Device, Seed, WithExcluded
-from labbench.cli.terminal import print_features, print_scorecard
-from labbench.errors import ImportFileError
+from labbench.cli.terminal import print_features, print_fit, print_scorecard, say_error
+from labbench.errors import ImportFileError, LabbenchError
 
 
 def import_recordings(
@@ -99,24 +99,61 @@ def simulate(
 
 
 def fit(
-    db: Database, device: Device, with_excluded: WithExcluded = False, as_json: AsJson = False
+    db: Database,
+    device: Annotated[list[str], typer.Option("--device", help="Name of a device; repeat it.")],
+    card: Annotated[
+        str | None, typer.Option("--card", help="Kind of device: card file or name; its model.")
+    ] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option("--profile", help="Profile likelihood of a parameter; repeat it."),
+    ] = None,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", min=0, help="Draws of a parametric bootstrap.")
+    ] = 0,
+    noise_exponent: Annotated[
+        list[float] | None,
+        typer.Option("--noise-exponent", help="Fit again with another m; repeat it."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Even if the latest fit is of the same data.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Devices at once; as many as cores.")
+    ] = None,
+    with_excluded: WithExcluded = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Fit the model to what is recorded of a device."""
-    from labbench.report.device import fit_device, load_device
+    """Fit the model to what is recorded of one device, or of many at once."""
+    from labbench.fit import FitOptions
+    from labbench.report.batch import fit_devices
     from labbench.store import Store
 
-    with Store.open(db) as store:
-        data = load_device(store, device, with_excluded=with_excluded)
-        result = fit_device(store, data)
+    options = FitOptions(
+        sensitivity_m=tuple(noise_exponent or ()),
+        profiles=tuple(profile or ()),
+        bootstrap=bootstrap,
+    )
+    prior_card = None
+    if card is not None:
+        with Store.open(db) as store:
+            prior_card = find_card(store, card)
+    found = fit_devices(
+        db, device, prior_card=prior_card, options=options, again=again, jobs=jobs,
+        with_excluded=with_excluded,
+    )  # fmt: skip
+    results = {name: one for name, one in found.items() if not isinstance(one, LabbenchError)}
     if as_json:
-        print(json.dumps(result.to_dict(), indent=2, default=float))
-        return
-    for stage in result.stages:
-        print(f"stage: {stage}")
-    for p in result.parameters:
-        doubt = "" if p.is_identifiable else f"  {p.outcome}; would need: {p.remedy}"
-        print(f"  {p.name:20} {p.value:12.5g} +- {p.stderr:9.2g} {p.unit:8}{doubt}")
-    print(f"reduced chi-square {result.redchi:.2f} ({result.nfree} left over), {result.outcome}")
+        documents = [{"device": name, **one.to_dict()} for name, one in results.items()]
+        whole = documents[0] if len(device) == 1 and documents else documents
+        print(json.dumps(whole, indent=2, default=float))
+    for name, one in found.items():
+        if isinstance(one, LabbenchError):
+            say_error(f"{name}: {one}" if len(device) > 1 else str(one))
+        elif not as_json:
+            print_fit(name, one)
+    if len(results) < len(found):
+        raise typer.Exit(1)
 
 
 def compare(
@@ -138,7 +175,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Lay measured and simulated behaviour of a device side by side."""
-    from labbench.report.device import latest_fit, load_device, report_device
+    from labbench.report.device import load_device, report_device
+    from labbench.report.fits import latest_fit
     from labbench.store import Store
 
     if fit_on and not held_out:
@@ -176,7 +214,8 @@ def _predict_held_out(
     as_json: bool,
 ) -> None:
     from labbench.report.cross_validation import cross_validate
-    from labbench.report.device import FIT_DATA, load_device
+    from labbench.report.device import load_device
+    from labbench.report.fits import FIT_DATA
     from labbench.report.scorecard import scorecard_of
     from labbench.store import Store
 

@@ -5,7 +5,11 @@ from labbench.fit.neuron import fit_neuron
 from labbench.fit.options import FitOptions
 from labbench.fit.result import FitResult, FittedParameter, Residual
 
+# Grows with every change of what a fit of the same data makes.
+FIT_VERSION = 1
+
 __all__ = [
+    "FIT_VERSION",
     "FitOptions",
     "FitResult",
     "FittedParameter",

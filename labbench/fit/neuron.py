@@ -9,7 +9,7 @@ from labbench.features import Response
 from labbench.fit.engine import fit_items
 from labbench.fit.options import FitOptions
 from labbench.fit.reading import items_of
-from labbench.fit.request import at_exponents, sensitivity_lines
+from labbench.fit.request import answers
 from labbench.fit.result import FitResult
 from labbench.fit.summary import result_of
 from labbench.model import Loading, ModelCard
@@ -61,7 +61,4 @@ def fit_neuron(
     fitted = fit_items(items, prior_card, loading, options)
     source = f"{len(responses)} responses ({len(fitted.target)} statistics)"
     result = result_of(fitted, name, REMEDIES, source)
-    if not options.sensitivity_m:
-        return result
-    others = at_exponents(items, prior_card, loading, options, options.sensitivity_m)
-    return replace(result, notes=(*result.notes, *sensitivity_lines(fitted, others)))
+    return replace(result, notes=(*result.notes, *answers(fitted, items, prior_card, options)))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import Any
 
 import lmfit
+
+from labbench.errors import FitError
 
 # Fitted, as far as model and circuit have them, with the spread of ln(parameter) around the card
 # that is assumed where the data do not decide by themselves; none is ever assumed of the first two.
@@ -67,11 +70,15 @@ class FitOptions:
         Of standard errors.
     sensitivity_m : tuple of float
         Exponents of the jump hazard with which to fit again.
+    profiles : tuple of str
+        Parameters whose profile likelihood is wanted.
+    bootstrap : int
+        Draws of a parametric bootstrap; none if 0.
     """
 
     parameters: lmfit.Parameters | None = None
-    priors: Mapping[str, float | None] = field(default_factory=lambda: PRIORS)
-    known: Mapping[str, float] = field(default_factory=lambda: KNOWN)
+    priors: Mapping[str, float | None] = field(default_factory=lambda: dict(PRIORS))
+    known: Mapping[str, float] = field(default_factory=lambda: dict(KNOWN))
     has_surrogate: bool = True
     points: tuple[int, int] = (64, 128)
     effort: tuple[float, float] = (0.3, 0.5)
@@ -79,3 +86,19 @@ class FitOptions:
     seed: int = 0
     inflation: float = INFLATION
     sensitivity_m: tuple[float, ...] = ()
+    profiles: tuple[str, ...] = ()
+    bootstrap: int = 0
+
+    def __post_init__(self) -> None:
+        if self.bootstrap == 1 or self.bootstrap < 0:
+            raise FitError(
+                f"A bootstrap of {self.bootstrap} says nothing: ask for 2 draws or more."
+            )
+        if (self.profiles or self.bootstrap) and not self.has_surrogate:
+            raise FitError("Profiles and a bootstrap need the surrogate: has_surrogate=True.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description: what makes two fits of the same data different."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        own["parameters"] = None if self.parameters is None else self.parameters.dumps()
+        return {**own, "priors": dict(self.priors), "known": dict(self.known)}

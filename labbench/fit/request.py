@@ -126,6 +126,38 @@ def sensitivity_lines(fitted: Fitted, others: dict[float, Fitted]) -> tuple[str,
     return tuple(lines)
 
 
+def answers(
+    fitted: Fitted, items: Sequence[Item], prior_card: ModelCard, options: FitOptions
+) -> tuple[str, ...]:
+    """Return what the options ask for beyond the fit, in words."""
+    lines: list[str] = []
+    for name in options.profiles:
+        low, high = profile(fitted, name, options.inflation).interval()
+        spread = 1.96 * float(np.sqrt(np.diag(fitted.covariance))[fitted.space.names.index(name)])
+        lines.append(
+            f"profile likelihood of {name}: {low:.5g} to {high:.5g} at 95 %; from its standard "
+            f"error {fitted.card[name] * np.exp(-spread):.5g} to "
+            f"{fitted.card[name] * np.exp(spread):.5g}"
+        )
+    if options.bootstrap:
+        drawn = options.inflation * bootstrap(fitted, options.bootstrap, options.seed).std(
+            axis=0, ddof=1
+        )
+        each = zip(fitted.space.names, drawn, np.sqrt(np.diag(fitted.covariance)), strict=True)
+        lines.append(
+            f"parametric bootstrap of {options.bootstrap}, standard errors (and from the "
+            "covariance): "
+            + ", ".join(f"{n} {100 * d:.2g} % ({100 * s:.2g} %)" for n, d, s in each)
+        )
+    if options.sensitivity_m:
+        loading = fitted.mean_field.plan.loading
+        others = at_exponents(items, prior_card, loading, options, options.sensitivity_m)
+        lines += sensitivity_lines(fitted, others)
+    if fitted.joined is not None:
+        lines.append(f"Akaike's criterion {aic(fitted):.1f}: compare over the same data only")
+    return tuple(lines)
+
+
 def aic(fitted: Fitted) -> float:
     """Return Akaike's criterion; compare only fits to the same items and statistics.
 

@@ -10,7 +10,8 @@ from labbench.compare import Comparison, compare_responses, play_again
 from labbench.errors import NotFoundError
 from labbench.fit import FitResult
 from labbench.model import ModelCard
-from labbench.report.device import FIT_DATA, DeviceData, fit_data
+from labbench.report.device import DeviceData
+from labbench.report.fits import FIT_DATA, fit_data
 
 HELD_OUT = "held out"
 

@@ -1,9 +1,9 @@
-"""From a device's recordings in the store to fit, comparison and report."""
+"""From a device's recordings in the store to comparison and report."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,11 @@ from labbench.compare import (
 )
 from labbench.errors import FitError, NotFoundError
 from labbench.features import PROPERTIES, Feature, Response
-from labbench.fit import FitResult, fit_memristor, fit_neuron
-from labbench.model import Loading, ModelCard, read_card
+from labbench.fit import FitResult
+from labbench.model import Loading, ModelCard
 from labbench.report.page import write_report
 from labbench.report.scorecard import scorecard_of
-from labbench.store import FitRecord, RunRecord, SessionRecord, Store
+from labbench.store import RunRecord, SessionRecord, Store
 from procedures import PROCEDURES
 
 # What recordings of other tools say; our own procedures name their properties themselves.
@@ -31,14 +31,6 @@ IMPORTED = {
     "imported_sweep": ("volatile_switching",),
     "imported_pulse": ("pulse_switching", "relaxation"),
 }
-# Smooth in the parameters, so that a fit may lean on them; the rest shows whether it holds.
-FIT_DATA = (
-    "step_latency", "identification_steps", "pump_probe", "interval_by_index", "dwell_gap_test",
-    "hold_voltage", "relaxation_levels", "off_current", "refractory_period",
-)  # fmt: skip
-# What stands in for the steps where those were not measured; otherwise it is validation.
-SINGLES, STEPS = "threshold_firing", "identification_steps"
-PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
 
@@ -128,53 +120,6 @@ def load_device(
         wiring.get("probe_resistance_ohm", float("inf")), wiring.get("probe_capacitance_f", 0.0)
     )
     return DeviceData(device, kind, runs, {r.id: store.responses(r.id) for r in runs}, loading)
-
-
-def fit_data(data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
-    """Fit all the runs that are given, and keep nothing.
-
-    Raises
-    ------
-    FitError
-        If the kind of device has no fit, or its data do not allow one.
-    """
-    if data.kind not in PRIOR_CARDS:
-        raise FitError(f"A {data.kind} has no model here: {', '.join(PRIOR_CARDS)} have.")
-    prior, name = prior_card or read_card(PRIOR_CARDS[data.kind]), f"{data.name}-fit"
-    if data.kind == "neuron":
-        return fit_neuron(data.all_responses(), prior, loading=data.loading, name=name)
-    return fit_memristor(data.all_responses(), prior, name=name)
-
-
-def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
-    """Fit a device's recordings, and keep card and result in the store.
-
-    Raises
-    ------
-    FitError
-        If the kind of device has no fit, or its data do not allow one.
-    """
-    runs = data.runs
-    if data.kind == "neuron":
-        has_steps = any(run.procedure == STEPS for run in runs)
-        wanted = FIT_DATA if has_steps else (*FIT_DATA, SINGLES)
-        runs = tuple(run for run in runs if run.procedure in wanted) or runs
-    result = fit_data(replace(data, runs=runs), prior_card)
-    run_ids = [run.id for run in runs]
-    store.save_fit(
-        store.save_card(result.card),
-        run_ids,
-        str(result.outcome),
-        result.to_dict(),
-        store.dataset_sha256(run_ids),
-    )
-    return result
-
-
-def latest_fit(store: Store, device: str) -> tuple[FitRecord, FitResult]:
-    """Return the newest fit of a device, as stored and rebuilt."""
-    record = store.latest_fit(device)
-    return record, FitResult.from_dict(record.document)
 
 
 def report_device(

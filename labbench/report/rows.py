@@ -87,6 +87,7 @@ class FitSummary:
     nfree: int
     outcome: str
     message: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -127,16 +128,12 @@ def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
             where.setdefault(feature_words(row.feature)[0], []).append(feature_phrase(row.feature))
         named = [f"{name} ({len(p)} times)" if len(p) > 1 else p[0] for name, p in where.items()]
         flags.append(Flag(f"Model and measurement differ in {', '.join(named)}.", True))
-    redchi = fit.redchi if fit is not None else scorecard.redchi
-    if redchi is not None and redchi > POOR_FIT:
-        flags.append(
-            Flag(
-                f"The model does not explain these data: reduced chi-square {redchi:.1f}, where "
-                f"about 1 is expected. The parameters are the best of a poor fit and their errors "
-                f"are too small.",
-                True,
-            )
+    discrepancy = _discrepancy(scorecard, fit)
+    if discrepancy:
+        text = (
+            f"{discrepancy} The parameters are the best of a poor fit: their errors are too small."
         )
+        flags.append(Flag(text, True))
     if fit is not None and fit.outcome is not Outcome.OK:
         flags.append(Flag(f"The fit: {fit.outcome}. {fit.message}", True))
     assumed = [row.name for row in scorecard.parameters if not row.identifiable]
@@ -149,6 +146,19 @@ def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
             )
         )
     return flags
+
+
+def _discrepancy(scorecard: Scorecard, fit: FitResult | None) -> str:
+    """Return what the model does not explain: the fit's own words, or its chi-square's."""
+    if fit is not None and fit.discrepancy:
+        return fit.discrepancy
+    redchi = fit.redchi if fit is not None else scorecard.redchi
+    if redchi is None or not redchi > POOR_FIT:
+        return ""
+    return (
+        f"The model does not explain these data: reduced chi-square {redchi:.1f}, where about 1 "
+        "is expected."
+    )
 
 
 def feature_groups(scorecard: Scorecard) -> list[FeatureGroup]:
@@ -190,6 +200,7 @@ def fit_summary(fit: FitResult | None) -> FitSummary | None:
         nfree=fit.nfree,
         outcome=str(fit.outcome),
         message=fit.message,
+        notes=fit.notes,
     )
 
 

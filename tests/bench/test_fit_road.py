@@ -5,7 +5,8 @@ import pytest
 from labbench.bench import open_bench
 from labbench.bench.characterize import characterize
 from labbench.bench.run import begin_session
-from labbench.report.device import fit_device, load_device
+from labbench.report.device import load_device
+from labbench.report.fits import fit_device
 
 
 @pytest.fixture
