@@ -3,7 +3,7 @@
 Two quick measurements, threshold on a ramp and latency of a step, scale everything after them. A
 look at the plasticity says how long the device has to rest. Then come the procedures that identify
 the parameters of the model, and the six properties and the energy as data that no fit has seen. A
-minute and a half of device time, most of it rest.
+hundred seconds of device time, most of it rest.
 """
 
 from __future__ import annotations

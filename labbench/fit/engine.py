@@ -125,7 +125,7 @@ def fit_items(
     if not options.has_surrogate:
         spread, joined = screened.covariance, None
         theta, chisqr, nfree, success = screened.theta, screened.chisqr, screened.nfree, True
-        sigma = np.sqrt(np.diag(own + common))
+        sigma = screened.sigma
     else:
         joined = join(
             screened, target, own, common, mean_field=mean_field, points=options.points,

@@ -15,6 +15,8 @@ from labbench.fit.space import Space
 SUSPECT = 5.0
 # A parameter whose error with the prior is below this share of it needs no prior.
 DECIDED = 0.35
+# Two starts that end so near to each other (in chi-square, relative) are in one minimum.
+_SAME = 0.02
 # Around the best start, of ln(parameter).
 _PERTURBED = 0.5
 # Mean field of the atom's fraction, as `2 asin sqrt p`.
@@ -35,6 +37,8 @@ class Screened:
     covariance : (p, p) float64 array
     starts : int
         How many there were.
+    sigma : (k,) float64 array
+        Standard errors of the statistics, with what the mean field leaves uncertain.
     """
 
     theta: FloatArray
@@ -43,6 +47,7 @@ class Screened:
     space: Space
     covariance: FloatArray
     starts: int
+    sigma: FloatArray
 
     @property
     def redchi(self) -> float:
@@ -91,7 +96,11 @@ def screen(
         base = best[0] if starts % 2 else space.start
         other = problem.solve(base + random.uniform(-_PERTURBED, _PERTURBED, base.size))
         starts += 1
+        is_same = abs(other[1] - best[1]) < _SAME * best[1]
         best = min(best, other, key=lambda found: found[1])
+        if is_same and not is_exact:
+            # Nothing better from elsewhere: it is not the start that is to blame.
+            break
     spread = problem.covariance(best[0])
     needed = {
         name: prior
@@ -105,7 +114,8 @@ def screen(
         best = problem.solve(best[0])
         spread = problem.covariance(best[0])
     nfree = kept.size - sum(name not in space.priors for name in space.names)
-    return Screened(best[0], best[1], nfree, space, spread, starts)
+    sigma = np.sqrt(np.diag(covariance) + tolerance**2)
+    return Screened(best[0], best[1], nfree, space, spread, starts, sigma)
 
 
 def _tolerances(mean_field: MeanField) -> FloatArray:
