@@ -46,6 +46,8 @@ HELD_OUT: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "energy_per_spike": {"repeats": 5},
     }
 )
+# What a step is for: to scale the others, for a fit, or to show what no fit has seen.
+PURPOSES = ("scale", "fit", "validation")
 PLASTICITY = "intrinsic_plasticity"
 _PLASTICITY_SETTINGS = {"gaps": 4, "repeats": 8, "rested": 10}
 # Settings that count how often something is repeated.
@@ -62,7 +64,8 @@ class PlanStep:
         Its stable name.
     settings : mapping of str to float
         What is wanted; `settings_for` keeps what the procedure has.
-    purpose : {"scale", "fit", "validation"}
+    purpose : str
+        Of `PURPOSES`.
     """
 
     procedure: str

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from labbench.report.fits import FIT_DATA
 from labbench.store import Store, check
 from procedures import find_procedure
 
@@ -55,8 +56,10 @@ def test_the_scorecard_has_the_published_shape(scorecard):
 
 def test_fitted_values_lie_within_their_errors_of_the_hidden_truth(scorecard):
     rows = {row["name"]: row for row in scorecard["parameters"]}
-    for name in ("mu_per_v_s", "gamma1_per_s", "gate_capacitance_f"):
+    for name in ("mu_per_v_s", "gamma1_per_s", "gate_capacitance_f", "beta_per_s", "gamma2_per_s"):
         assert rows[name]["identifiable"]
+    # This bench's amplifier does not see picoampere: what would, is said.
+    assert "off_current" in rows["r_off_ohm"]["remedy"]
     for row in rows.values():
         assert abs(row["value"] - row["truth"]) < 4 * row["stderr"], row
 
@@ -82,13 +85,10 @@ def test_everything_is_in_the_store_and_sound(demo):
         assert check(store) == []
         runs = store.runs(device="demo-neuron-3")
         drawn = {name for run in runs for name in find_procedure(run.procedure).properties}
-        assert drawn == set(PUBLISHED)
+        assert drawn > set(PUBLISHED)
         assert {run.state for run in runs} == {"finished"}
         fitted = store.latest_fit("demo-neuron-3").run_ids
-        assert {run.procedure for run in runs if run.id in fitted} == {
-            "threshold_firing",
-            "refractory_period",
-        }
+        assert {run.procedure for run in runs if run.id in fitted} == set(FIT_DATA)
         assert store.latest_comparison("demo-neuron-3")
         assert store.features(device="demo-neuron-3")
 
