@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ from numpy.typing import NDArray
 
 from labbench.features import Outcome
 from labbench.model import ModelCard, card_from_dict
+
+# A posterior wider than this share of the prior has learnt next to nothing from the data.
+LEARNT = 0.7
+# And a spread of ln(parameter) wider than this is no value, prior or not.
+WIDEST = 0.5
+
+
+def is_learnt(spread: float, prior: float | None) -> bool:
+    """Return whether data tell a parameter, from the spreads of its logarithm after and before."""
+    return spread <= min(WIDEST, LEARNT * (inf if prior is None else prior))
 
 
 @dataclass(frozen=True)

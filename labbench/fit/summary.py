@@ -12,17 +12,13 @@ from labbench.features import Outcome
 from labbench.fit.engine import Fitted
 from labbench.fit.items import KINDS
 from labbench.fit.remedy import remedies_of
-from labbench.fit.result import FitResult, FittedParameter, Residual
+from labbench.fit.result import FitResult, FittedParameter, Residual, is_learnt
 from labbench.fit.screen import SUSPECT
 from labbench.model import PARAMETERS
 
 # Reduced chi-square from which on the model does not explain the data: no false alarm in 20, and
 # each of 12 wrong models found, in the study that the recipe comes from.
 DISCREPANT = 2.0
-# A posterior wider than this share of the prior has learnt next to nothing from the data.
-LEARNT = 0.7
-# And a spread of ln(parameter) wider than this is no value, prior or not.
-WIDEST = 0.5
 # Parameters that data know better together than each alone.
 COMBINED = (("kappa_per_s", "eta"),)
 CORRELATED = (
@@ -93,7 +89,7 @@ def unidentified(fitted: Fitted) -> tuple[str, ...]:
     return tuple(
         name
         for name, s in zip(fitted.space.names, spread.tolist(), strict=True)
-        if s > min(WIDEST, LEARNT * fitted.space.priors.get(name, np.inf))
+        if not is_learnt(s, fitted.space.priors.get(name))
     )
 
 
