@@ -5,8 +5,15 @@ the identification plan scaled to itself. Control resistor, transistor, gate cap
 on-resistance count as known exactly.
 
 1. Without noise: 20 devices within +-30 %, 12 within a factor of 2, to 0.1 %.
+   Found: 20 of 20 and 12 of 12, worst 5e-6, from one start each.
 2. With jumps, 0.1 % timing jitter a trial and a gain error a stimulus (0.3 % of latencies, 0.5 %
    dwell, 1 % relaxation and hold, 2 % off current): error and coverage of each parameter.
+   Found over 50 devices, rmse in %: mu 0.29, alpha 1.5, beta 2.8, gamma1 0.44, gamma2 4.1,
+   lambda 1.4, r_off 1.8, kappa 4.2, eta 3.2. Errors as they come: rms z 1.00, pooled coverage
+   94.2 %, by parameter 88 to 100 %; times `INFLATION` 95.8 %, and 88 to 100 %. Chi-square per
+   degree of freedom 1.01, worst 1.54; of the screen 3.05, worst 4.04. 16.6 s of one core.
+3. The same where the wiring never grounds the gate (``--hidden``): which parameters are named as
+   not identifiable, and what the others keep.
 
 Run: ``python benchmarks/fit_recovery.py [--quiet N] [--noisy N] [--first K] [--hidden]``, a line of
 JSON a device; ``--read LOG ...`` makes one report of the logs of several parts.

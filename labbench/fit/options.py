@@ -40,8 +40,9 @@ KNOWN: Mapping[str, float] = MappingProxyType(
         "r_on_ohm": 0.005,
     }
 )
-# Calibrated by simulation; `benchmarks/fit_recovery.py` measures it again, see there.
-INFLATION = 1.2
+# Calibrated by `benchmarks/fit_recovery.py`, whose docstring has the outcome: over 50 devices the
+# errors are right as they come (rms z 1.00, 94.2 % within 95 %); with this 95.8 %.
+INFLATION = 1.05
 
 
 @dataclass(frozen=True)

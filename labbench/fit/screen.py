@@ -18,7 +18,7 @@ DECIDED = 0.35
 # Two starts that end so near to each other (in chi-square, relative) are in one minimum.
 _SAME = 0.02
 # Around the best start, of ln(parameter).
-_PERTURBED = 0.5
+_PERTURBED = 0.3
 # Mean field of the atom's fraction, as `2 asin sqrt p`.
 _FRACTION_TOLERANCE = 0.1
 
