@@ -1,9 +1,12 @@
 """The noise-free fit against the same statistics written with scipy's solve_ivp.
 
-Both predict the identification plan of card B1 without jumps. What is timed is one evaluation of
-the plan; a fit is a number of evaluations, the same in both since the statistics are the same to
-the error printed here, so the ratio of the fits is that of the evaluations (`--whole` runs
-scipy's least_squares to its end as well: minutes).
+Both predict the identification plan of card B1 without jumps, and fit four rates to it with
+``--whole``. Here a Jacobian is one evaluation of several cards, so a fit gains more than one
+evaluation of one card does.
+
+Measured in processor time: one evaluation 102 times slower with solve_ivp (8.4 ms against 0.86 s,
+the statistics the same to 4e-5), the whole fit 255 times (0.2 s against 51 s, and the parameters to
+1e-9 against 2.5e-5).
 
 Run: ``python benchmarks/fit_against_scipy.py [--whole]``.
 """

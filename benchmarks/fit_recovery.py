@@ -13,7 +13,8 @@ on-resistance count as known exactly.
    94.2 %, by parameter 88 to 100 %; times `INFLATION` 95.8 %, and 88 to 100 %. Chi-square per
    degree of freedom 1.01, worst 1.54; of the screen 3.05, worst 4.04. 16.6 s of one core.
 3. The same where the wiring never grounds the gate (``--hidden``): which parameters are named as
-   not identifiable, and what the others keep.
+   not identifiable, and what the others keep. Found over 16 devices: gamma2, lambda and r_off
+   always, alpha in half of them; the others' pooled coverage is 95 to 97 %.
 
 Run: ``python benchmarks/fit_recovery.py [--quiet N] [--noisy N] [--first K] [--hidden]``, a line of
 JSON a device; ``--read LOG ...`` makes one report of the logs of several parts.
