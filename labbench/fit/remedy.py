@@ -57,8 +57,8 @@ def remedies_of(fitted: Fitted, names: Sequence[str]) -> dict[str, str]:
         kind = min(after, key=lambda each: after[each], default="")
         if kind and after[kind] < _WORTH * before[i]:
             found[name] = (
-                f"{KINDS[kind].procedure}: would bring it from {100 * before[i]:.0f} % to "
-                f"{100 * after[kind]:.0f} %"
+                f"{KINDS[kind].procedure} (from {100 * before[i]:.0f} % to "
+                f"{100 * after[kind]:.0f} %)"
             )
     return found
 
