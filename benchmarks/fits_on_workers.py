@@ -16,7 +16,7 @@ from pathlib import Path
 
 from labbench.bench import open_bench
 from labbench.store import Store
-from labbench.wafer.fits import fit_wafer
+from labbench.wafer.fits import Wish, fit_devices
 from labbench.wafer.plan import plan_from
 from labbench.wafer.sweep import run_sweep
 
@@ -66,8 +66,8 @@ def main() -> None:
             copy = shutil.copy(database, Path(folder) / f"{workers}.db")
             began_s = time.monotonic()
             came_s: list[float] = []
-            report = fit_wafer(
-                str(copy),
+            report = fit_devices(
+                Wish(str(copy)),
                 names,
                 workers=workers,
                 on_progress=lambda found, came_s=came_s: came_s.append(time.monotonic()),

@@ -169,7 +169,7 @@ def wafer_fit(
 ) -> None:
     """Fit all measured devices of a wafer; a fit that is there already is not done again."""
     from labbench.store import Store
-    from labbench.wafer.fits import FitReport, fit_wafer
+    from labbench.wafer.fits import FitReport, Wish, fit_devices
     from labbench.wafer.frames import device_states
 
     with Store.open(db) as store:
@@ -180,7 +180,9 @@ def wafer_fit(
         def follow(report: FitReport) -> None:
             show(f"fits of {wafer}", 100.0 * report.done / max(len(names), 1))
 
-        found = fit_wafer(db, names, workers=workers, scheduler=scheduler, on_progress=follow)
+        found = fit_devices(
+            Wish(db), names, workers=workers, scheduler=scheduler, on_progress=follow
+        )
     if as_json:
         print(json.dumps(asdict(found), indent=2))
         return

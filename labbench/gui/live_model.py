@@ -20,7 +20,8 @@ from labbench.features import Feature, Response
 from labbench.fit import FitResult
 from labbench.model import ModelCard
 from labbench.model.replay import replay_response
-from labbench.report.device import draw_features, latest_fit
+from labbench.report.device import draw_features
+from labbench.report.fits import latest_fit
 from labbench.stimulus import Stimulus
 from labbench.store import PulseRow, Store
 

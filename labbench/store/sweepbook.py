@@ -111,11 +111,6 @@ class SweepBook(Notebook):
         with reading(self.engine) as connection:
             return sweeps.fits(connection, wafer)
 
-    def fitted(self) -> set[tuple[str, str]]:
-        """Return the hash of the data and the programme's version of all fits that there are."""
-        with reading(self.engine) as connection:
-            return sweeps.fitted(connection)
-
     def sweep(self, name: str) -> SweepRecord:
         """Return a sweep by its name."""
         with reading(self.engine) as connection:

@@ -208,12 +208,6 @@ def fits(connection: Connection, wafer: str) -> dict[str, dict[str, Any]]:
     return {row.name: row.document for row in connection.execute(asked)}
 
 
-def fitted(connection: Connection) -> set[tuple[str, str]]:
-    """See `SweepBook.fitted`."""
-    asked = select(schema.fit.c.dataset_sha256, schema.fit.c.labbench_version)
-    return {(row.dataset_sha256, row.labbench_version) for row in connection.execute(asked)}
-
-
 def _row(
     sweep_id: int,
     ordinal: int,

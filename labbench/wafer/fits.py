@@ -2,14 +2,14 @@
 
 A task is the fit of one device. What is sent is the address of the database and the name of the
 device; a worker reads the recordings itself, and sends back the result. One process writes: this
-one. A task is known by its data, and a fit that is there already is not done again: whatever is
-lost on the way, or done twice by an impatient scheduler, a fit is kept once.
+one. A fit is known by all that it depends on, and one that is there already is not made again:
+whatever is lost on the way, or done twice by an impatient scheduler, a fit is kept once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -17,10 +17,11 @@ from hashlib import sha256
 from multiprocessing import get_context
 from typing import Any
 
-from labbench import __version__
-from labbench.errors import FeatureError, FitError, LabbenchError, NotFoundError, SettingError
-from labbench.fit import FitResult
-from labbench.report.device import fit_data, keep_fit, load_device
+from labbench.errors import LabbenchError, SettingError
+from labbench.fit import FitOptions, FitResult
+from labbench.model import card_from_dict
+from labbench.report.device import load_device
+from labbench.report.fits import fit_data, fitting, keep_fit, kept_fit, request_of
 from labbench.store import Store
 
 # A device that kills a worker this often is left out.
@@ -28,13 +29,43 @@ TRIES = 3
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What all fits of a batch have in common; it travels to the workers.
+
+    Attributes
+    ----------
+    database : str
+        Path or URL, as the workers reach it: elsewhere that is a server's.
+    card : mapping or None
+        The kind of device, as a document; its own kind's if not given.
+    options : FitOptions or None
+    again : bool
+        Fit even if the latest fit is of the same data, card and options.
+    with_excluded : bool
+        Whether excluded runs count too.
+    """
+
+    database: str
+    card: Mapping[str, Any] | None = None
+    options: FitOptions | None = None
+    again: bool = False
+    with_excluded: bool = False
+
+
+@dataclass(frozen=True)
 class Fitted:
-    """The fit of one device as it comes from a worker: JSON-ready, or why there is none."""
+    """What comes of one device: a fit, JSON-ready, or one that is there already, or why none.
+
+    Attributes
+    ----------
+    request : str
+        Hash of all that the fit depends on.
+    """
 
     device: str
-    document: dict[str, Any] | None
+    document: dict[str, Any] | None = None
     run_ids: tuple[int, ...] = ()
-    dataset_sha256: str = ""
+    request: str = ""
     fault: str = ""
 
 
@@ -62,43 +93,43 @@ class FitReport:
         return len(self.kept) + len(self.known) + len(self.faults)
 
 
-def fit_one(database: str, device: str) -> Fitted:
-    """Fit one device of a database, and keep nothing: the task of a worker.
+Task = Callable[[Wish, str], Fitted]
 
-    Parameters
-    ----------
-    database : str
-        Path or URL, as the worker reaches it.
-    device : str
-    """
+
+def fit_one(wish: Wish, device: str) -> Fitted:
+    """Fit one device, unless the same was fitted before, and keep nothing: the task of a worker."""
+    prior_card = None if wish.card is None else card_from_dict(wish.card)
     try:
-        with Store.open(database) as store:
-            data = load_device(store, device)
-            result, run_ids = fit_data(data)
-            digest = store.dataset_sha256(run_ids)
-        return Fitted(device, result.to_dict(), run_ids, digest)
-    except (FitError, FeatureError, NotFoundError) as error:
-        return Fitted(device, None, fault=str(error))
+        with Store.open(wish.database) as store:
+            data = fitting(load_device(store, device, with_excluded=wish.with_excluded))
+            request = request_of(store, data, prior_card, wish.options)
+            if not wish.again and kept_fit(store, device, request) is not None:
+                return Fitted(device, request=request)
+        result = fit_data(data, prior_card, wish.options)
+        return Fitted(device, result.to_dict(), tuple(run.id for run in data.runs), request)
+    except LabbenchError as error:
+        return Fitted(device, fault=str(error))
 
 
-def fit_wafer(
-    database: str,
+def fit_devices(
+    wish: Wish,
     devices: Sequence[str],
     *,
     workers: int = 0,
     scheduler: str | None = None,
     on_progress: Callable[[FitReport], None] = lambda report: None,
-    task: Callable[[str, str], Fitted] = fit_one,
+    task: Task = fit_one,
 ) -> FitReport:
-    """Fit many devices, and keep each result as it comes.
+    """Fit devices, and keep each result as it comes; one that fails does not stop the others.
+
+    A single one is fitted in this process, on all cores; several each on one core.
 
     Parameters
     ----------
-    database : str
-        Path or URL; workers elsewhere need one that they reach: a server's.
+    wish : Wish
     devices : sequence of str
     workers : int, optional
-        Processes on this computer; all cores, if not given.
+        Processes on this computer; as many as cores, if not given.
     scheduler : str, optional
         Address of a dask scheduler, whose workers have labbench; in place of `workers`.
     on_progress : callable, optional
@@ -111,56 +142,38 @@ def fit_wafer(
     SettingError
         If dask.distributed is not installed, or the scheduler does not answer.
     """
-    report = FitReport()
-    with Store.open(database) as store:
-        known = store.fitted()
-        chosen = list(dict.fromkeys(devices))
-        waiting = []
-        for device in chosen:
-            if _is_fitted(store, device, known):
-                report.known.append(device)
-            else:
-                waiting.append(device)
-        if scheduler is None:
-            came = _locally(database, waiting, workers or os.cpu_count() or 1, task)
-        else:
-            came = _on_cluster(database, waiting, scheduler, task)
+    report, chosen = FitReport(), list(dict.fromkeys(devices))
+    if scheduler is not None:
+        came = _on_cluster(wish, chosen, scheduler, task)
+    elif len(chosen) == 1:
+        came = iter([task(wish, chosen[0])])
+    else:
+        came = _locally(wish, chosen, workers or os.cpu_count() or 1, task)
+    with Store.open(wish.database) as store:
         for fitted in came:
-            _keep(store, fitted, known, report)
+            _keep(store, fitted, wish.again, report)
             on_progress(report)
     return report
 
 
-def _keep(store: Store, fitted: Fitted, known: set[tuple[str, str]], report: FitReport) -> None:
-    """Write one result, unless one of the same data is there."""
-    if fitted.document is None:
-        report.faults[fitted.device] = fitted.fault
+def _keep(store: Store, fitted: Fitted, again: bool, report: FitReport) -> None:
+    """Write one result, unless the same is there: a scheduler may have had it made twice."""
+    device = fitted.device
+    if fitted.fault:
+        report.faults[device] = fitted.fault
         return
-    key = (fitted.dataset_sha256, __version__)
-    if key in known:
-        report.known.append(fitted.device)
+    if fitted.document is None or device in report.kept:
+        report.known.append(device)
         return
-    keep_fit(store, FitResult.from_dict(fitted.document), fitted.run_ids, fitted.dataset_sha256)
-    known.add(key)
-    report.kept.append(fitted.device)
+    if not again and kept_fit(store, device, fitted.request) is not None:
+        report.known.append(device)
+        return
+    result = FitResult.from_dict(fitted.document)
+    keep_fit(store, fitted.run_ids, result, fitted.request)
+    report.kept.append(device)
 
 
-def _is_fitted(store: Store, device: str, known: set[tuple[str, str]]) -> bool:
-    try:
-        fit = store.latest_fit(device)
-    except LabbenchError:
-        return False
-    # The same programme, and all that was recorded since went into it.
-    key = (store.dataset_sha256(fit.run_ids), __version__)
-    runs = store.runs(device=device, state="finished")
-    return key in known and fit.created_at >= max(
-        (run.ended_at for run in runs if run.ended_at), default=fit.created_at
-    )
-
-
-def _locally(
-    database: str, devices: Sequence[str], workers: int, task: Callable[[str, str], Fitted]
-) -> Iterator[Fitted]:
+def _locally(wish: Wish, devices: Sequence[str], workers: int, task: Task) -> Iterator[Fitted]:
     """Yield results from processes of this computer; a killed one costs a repeat of what it had."""
     left = dict.fromkeys(devices, 0)
     while left:
@@ -168,7 +181,7 @@ def _locally(
         context = get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
             futures: dict[Future[Fitted], str] = {
-                pool.submit(task, database, device): device for device in left
+                pool.submit(task, wish, device): device for device in left
             }
             broken = False
             for future in as_completed(futures):
@@ -184,7 +197,7 @@ def _locally(
                 left[device] += 1
                 if left[device] >= TRIES:
                     left.pop(device)
-                    yield Fitted(device, None, fault="its worker was killed, again and again")
+                    yield Fitted(device, fault="its worker was killed, again and again")
 
 
 def _one_thread() -> None:
@@ -194,9 +207,7 @@ def _one_thread() -> None:
     numba.set_num_threads(1)
 
 
-def _on_cluster(
-    database: str, devices: Sequence[str], scheduler: str, task: Callable[[str, str], Fitted]
-) -> Iterator[Fitted]:
+def _on_cluster(wish: Wish, devices: Sequence[str], scheduler: str, task: Task) -> Iterator[Fitted]:
     """Yield results from the workers of a scheduler, which repeats what a lost worker had."""
     try:
         from distributed import Client
@@ -214,7 +225,7 @@ def _on_cluster(
         batch = sha256(os.urandom(16)).hexdigest()[:12]
         futures = {
             client.submit(
-                task, database, device, key=f"fit-{batch}-{device}", pure=False, retries=TRIES
+                task, wish, device, key=f"fit-{batch}-{device}", pure=False, retries=TRIES
             ): device
             for device in devices
         }
@@ -222,7 +233,6 @@ def _on_cluster(
             if future.status == "finished":
                 yield future.result()
             else:
-                yield Fitted(
-                    futures[future], None, fault=f"its worker failed: {future.exception()}"
-                )
+                fault = f"its worker failed: {future.exception()}"
+                yield Fitted(futures[future], fault=fault)
             future.release()

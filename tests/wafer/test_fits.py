@@ -3,16 +3,22 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
-from collections import Counter
+from contextlib import closing
 
+import numpy as np
 import pytest
 
 from labbench.errors import SettingError
+from labbench.features import Response
 from labbench.fit import FitResult
 from labbench.model import read_card
+from labbench.model.replay import replay_response
+from labbench.stimulus import Sweep
 from labbench.store import Site, Store
-from labbench.wafer.fits import Fitted, fit_wafer
+from labbench.trace import Channel, Trace
+from labbench.wafer.fits import FitReport, Fitted, Wish, fit_devices
 from labbench.wafer.frames import wafer_fits
 
 N = 12
@@ -32,8 +38,8 @@ def database(tmp_path):
     return str(path)
 
 
-def slow_fit(database, device):
-    """Stand in for a fit: takes a moment, notes that it was begun, and knows its run."""
+def slow_fit(wish, device):
+    """Stand in for a fit: takes a moment, and knows its run."""
     import time
 
     from labbench.fit import FitResult
@@ -41,10 +47,8 @@ def slow_fit(database, device):
     from labbench.store import Store
     from labbench.wafer.fits import Fitted
 
-    with open(f"{database}.begun", "a") as file:
-        file.write(device + "\n")
     time.sleep(0.15)
-    with Store.open(database) as store:
+    with Store.open(wish.database) as store:
         (run,) = store.runs(device=device)
     result = FitResult.of_card(read_card("b1"))
     return Fitted(device, result.to_dict(), (run.id,), f"data of {device}")
@@ -54,8 +58,9 @@ def kept(database):
     """Return how many fits each device has."""
     with Store.open(database) as store:
         document = store.wafer_fits("W1")
-        counts = Counter(data for data, _ in store.fitted())
-    assert set(counts.values()) <= {1}
+    with closing(sqlite3.connect(database)) as connection:
+        (number,) = connection.execute("SELECT count(*) FROM fit").fetchone()
+    assert number == len(document)
     return sorted(document)
 
 
@@ -73,8 +78,8 @@ def test_a_killed_worker_of_a_cluster_costs_nothing(database):
                 killed.append(worker.pid)
                 os.kill(worker.pid, signal.SIGKILL)
 
-        report = fit_wafer(
-            database,
+        report = fit_devices(
+            Wish(database),
             [f"D{k}" for k in range(N)],
             scheduler=cluster.scheduler_address,
             on_progress=kill,
@@ -86,16 +91,10 @@ def test_a_killed_worker_of_a_cluster_costs_nothing(database):
     assert report.known == []
 
 
-def test_without_a_scheduler_that_answers():
+def test_without_a_scheduler_that_answers(database):
     pytest.importorskip("distributed")
     with pytest.raises(SettingError, match="No dask scheduler answers"):
-        list(_cluster("tcp://127.0.0.1:9"))
-
-
-def _cluster(address):
-    from labbench.wafer import fits
-
-    return fits._on_cluster("none.db", ["D0"], address, slow_fit)
+        fit_devices(Wish(database), ["D0"], scheduler="tcp://127.0.0.1:9")
 
 
 def test_a_killed_process_here_costs_nothing(database):
@@ -108,7 +107,7 @@ def test_a_killed_process_here_costs_nothing(database):
             os.kill(child.pid, signal.SIGKILL)
 
     devices = [f"D{k}" for k in range(6)]
-    report = fit_wafer(database, devices, workers=1, on_progress=kill)
+    report = fit_devices(Wish(database), devices, workers=1, on_progress=kill)
     assert killed
     # There is nothing to fit in these runs, and each says so, once.
     assert sorted(report.faults) == devices
@@ -119,12 +118,40 @@ def test_a_killed_process_here_costs_nothing(database):
 def test_what_comes_twice_is_kept_once(database):
     from labbench.wafer import fits
 
-    report, known = fits.FitReport(), set()
-    result = Fitted("D0", FitResult.of_card(read_card("b1")).to_dict(), (1,), "data of D0")
+    result = Fitted("D0", FitResult.of_card(read_card("b1")).to_dict(), (1,), "all of D0")
+    first, second = FitReport(), FitReport()
     with Store.open(database) as store:
-        for _ in range(3):
-            fits._keep(store, result, known, report)
-    assert (report.kept, report.known) == (["D0"], ["D0", "D0"])
+        for report in (first, first, second):
+            fits._keep(store, result, False, report)
+    assert (first.kept, first.known) == (["D0"], ["D0"])
+    assert (second.kept, second.known) == ([], ["D0"])
     assert kept(database) == ["D0"]
     with Store.open(database) as store:
         assert wafer_fits(store, "W1").empty
+
+
+def sweeps(count, top_v=0.5):
+    up = np.linspace(0.0, top_v, 26)[1:]
+    stimulus = Sweep(np.r_[up, up[::-1]], dwell_s=5e-3)
+    zero = Channel(np.zeros(50), "current", "A")
+    blank = Response(stimulus, Trace({"input": zero, "memristor": zero}))
+    card = read_card("memristor")
+    return [replay_response(blank, card, seed=4, trial=trial) for trial in range(count)]
+
+
+def test_each_process_has_its_device_and_one_that_fails_does_not_stop_the_others(tmp_path):
+    path = tmp_path / "lab.db"
+    with Store.open(path, create=True, durable=False) as store:
+        session_id = store.begin_session({"imported": True}, simulated=False)
+        for device, responses in (("good", sweeps(3)), ("dead", sweeps(3, top_v=0.05))):
+            device_id = store.add_device(device, "memristor")
+            run_id = store.begin_run(session_id, device_id, "imported_sweep", "1", {}, seed=None)
+            for ordinal, response in enumerate(responses):
+                store.save_response(run_id, ordinal, response)
+            store.end_run(run_id, "finished")
+    report = fit_devices(Wish(str(path)), ["good", "dead", "nobody"], workers=2)
+    assert report.kept == ["good"]
+    assert sorted(report.faults) == ["dead", "nobody"]
+    assert "nobody" in report.faults["nobody"]
+    assert fit_devices(Wish(str(path)), ["good", "good"]).known == ["good"]
+    assert fit_devices(Wish(str(path), again=True), ["good"]).kept == ["good"]
