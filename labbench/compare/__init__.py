@@ -2,7 +2,12 @@
 
 from labbench.compare.inferred import energy_of, inferred_energy, inferred_rows
 from labbench.compare.properties import Comparison, Estimate, compare_responses, replay
-from labbench.compare.scorecard import ParameterRow, Scorecard, energy_per_spike
+from labbench.compare.scorecard import (
+    ParameterRow,
+    Scorecard,
+    energy_per_spike,
+    scorecard_from_dict,
+)
 
 __all__ = [
     "Comparison",
@@ -15,4 +20,5 @@ __all__ = [
     "inferred_energy",
     "inferred_rows",
     "replay",
+    "scorecard_from_dict",
 ]
