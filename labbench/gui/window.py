@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -33,6 +33,7 @@ REFRESH_MS = 2000
 # How long a run may take to come to its safe end when the window is closed; then the window says
 # so, and waits on.
 _CLOSING_MS = 100
+_LEFT, _RIGHT = ("Bench", "Device", "Run"), ("Live", "Compare", "History")
 _HINTS = (
     "F9: start   F10: abort   F12: ALL OFF   Ctrl+1 ... 6: panels   F5: read anew   Ctrl+Q: quit"
 )
@@ -68,7 +69,7 @@ class BenchWindow(QMainWindow):
         super().__init__()
         self.lab = lab
         self._settings = settings
-        self._is_closed = False
+        self._is_closed = self._is_laid_out = False
         use_theme_in_plots()
         remembered = str(settings.value("bench_file", ""))
         self.bench = BenchPanel(lab.bench, bench_file or remembered)
@@ -97,6 +98,13 @@ class BenchWindow(QMainWindow):
         """Show what went wrong, and what to do, until it is dismissed."""
         self.message.setText(" ".join(text.split()))
         self._message_bar.setVisible(bool(text))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Place the docks when the window is first seen: earlier, Qt leaves a tab bar behind."""
+        super().showEvent(event)
+        if not self._is_laid_out:
+            self._is_laid_out = True
+            self._lay_out()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """End what goes on safely, and only then close."""
@@ -133,29 +141,25 @@ class BenchWindow(QMainWindow):
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self._add_bar("banner", self.banner)
         self._add_message()
-        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        for name, panel, area in (
-            ("Bench", self.bench, left),
-            ("Device", self.device, left),
-            ("Run", self.run, left),
-            ("Live", self.live, right),
-            ("Compare", self.compare, right),
-            ("History", self.history, right),
-        ):
+        for name in (*_LEFT, *_RIGHT):
             dock = QDockWidget(name, self)
             dock.setObjectName(name)
-            dock.setWidget(panel)
-            self.addDockWidget(area, dock)
+            dock.setWidget(getattr(self, name.lower()))
             self.docks[name] = dock
-        for first, *rest in (("Bench", "Device", "Run"), ("Live", "Compare", "History")):
-            for name in rest:
-                self.tabifyDockWidget(self.docks[first], self.docks[name])
-            self.docks[first].raise_()
         self.statusBar().addWidget(QLabel(_HINTS))
         self.resize(1440, 900)
-        self.resizeDocks(
-            [self.docks["Bench"], self.docks["Live"]], [520, 920], Qt.Orientation.Horizontal
-        )
+
+    def _lay_out(self) -> None:
+        """Place the docks, as they were left or side by side."""
+        areas = Qt.DockWidgetArea
+        for area, names in ((areas.LeftDockWidgetArea, _LEFT), (areas.RightDockWidgetArea, _RIGHT)):
+            first = self.docks[names[0]]
+            self.addDockWidget(area, first)
+            for name in names[1:]:
+                self.tabifyDockWidget(first, self.docks[name])
+            first.raise_()
+        sides = [self.docks[_LEFT[0]], self.docks[_RIGHT[0]]]
+        self.resizeDocks(sides, [4, 7], Qt.Orientation.Horizontal)
         self._restore()
 
     def _add_bar(self, name: str, widget: QWidget) -> QToolBar:

@@ -139,7 +139,9 @@ class LiveModel:
         seen = _Seen(None)
         while True:
             with self._lock:
-                while not self._is_closed and not seen.is_behind(self._run, self._responses):
+                while not self._is_closed and not seen.is_behind(
+                    self._run, self._responses, self.card
+                ):
                     # Features may be due although nothing new has come.
                     if not self._lock.wait(0.1) and seen.wants_features():
                         break
@@ -160,13 +162,17 @@ class _Seen:
 
     def __init__(self, run: RunRecord | None) -> None:
         self.run = run
+        self.card: ModelCard | None = None
         self.n_seen = self.n_drawn = self.n_pulses = 0
         self.strip: list[StripPulse] = []
         self.features: tuple[tuple[str, Feature], ...] = ()
         self.due_s = 0.0
 
-    def is_behind(self, run: RunRecord | None, responses: Sequence[Response]) -> bool:
-        return run is not self.run or len(responses) != self.n_seen
+    def is_behind(
+        self, run: RunRecord | None, responses: Sequence[Response], card: ModelCard | None
+    ) -> bool:
+        is_new = run is not self.run or len(responses) != self.n_seen
+        return is_new or (bool(responses) and card is not self.card)
 
     def wants_features(self) -> bool:
         return self.n_drawn < self.n_seen and monotonic() >= self.due_s
@@ -181,7 +187,7 @@ class _Seen:
         note = ""
         for response in responses[self.n_seen :]:
             self._add_pulses(response)
-        self.n_seen = len(responses)
+        self.n_seen, self.card = len(responses), card
         if self.wants_features():
             note = self._draw(run, responses)
         if not responses:

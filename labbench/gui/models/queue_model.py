@@ -146,7 +146,9 @@ def problem_of(procedure: str, name: str, text: str) -> str:
             return f"a number is needed, in {setting.unit}"
         is_inside = setting.lower <= value <= setting.upper
         # What contradicts another setting shows when all of them are looked at together.
-        return "" if is_inside and not setting.is_whole else str(error)
+        return (
+            "" if is_inside and not setting.is_whole else str(error).removeprefix(f"{procedure}: ")
+        )
     return ""
 
 

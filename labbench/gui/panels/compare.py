@@ -73,8 +73,7 @@ class ComparePanel(QWidget):
         upper = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         upper.addWidget(self.properties)
         upper.addWidget(self.plot)
-        upper.setStretchFactor(0, 2)
-        upper.setStretchFactor(1, 3)
+        upper.setSizes([em(self, 26), em(self, 34)])
         tabs = QTabWidget()
         tabs.addTab(self.rows, "Features")
         tabs.addTab(self.parameters, "Parameters")
@@ -136,10 +135,12 @@ class ComparePanel(QWidget):
         rows = [
             (SIGNS.get(v.verdict, ""), words(v.property), v.verdict, v.summary) for v in verdicts
         ]
-        self.properties.show_rows(rows, 0 if rows else None)
+        compared = [row.property for row in scorecard.properties]
+        first = next((k for k, name in enumerate(self._names) if name in compared), 0)
+        self.properties.show_rows(rows, first if rows else None)
         self.parameters.show_rows(parameter_lines(scorecard))
         if rows:
-            self._show_property(0)
+            self._show_property(first)
 
     def _show_nothing(self) -> None:
         self.headline.setText("Nothing was compared yet: fit the device, or choose a card.")

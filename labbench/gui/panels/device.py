@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QSplitter,
     QTabWidget,
@@ -99,6 +100,7 @@ class DevicePanel(QWidget):
         device = self._device
         device.subscribe("devices", self._show_devices)
         device.subscribe("facts", self._show_facts)
+        device.subscribe("facts", self._show_where)
         self.wafer.currentIndexChanged.connect(lambda: self._show_map(None))
         self.map.die_chosen.connect(self._on_die)
         self.devices.row_chosen.connect(lambda row: device.choose(self._shown[row]))
@@ -133,6 +135,19 @@ class DevicePanel(QWidget):
         rows = [(d.name, d.kind, "" if d.x is None else f"{d.x}, {d.y}") for d in shown]
         here = self._shown.index(model.chosen) if model.chosen in self._shown else None
         self.devices.show_rows(rows, here)
+
+    def _show_where(self) -> None:
+        """Turn the map to the chosen device."""
+        facts = self._device.facts
+        if facts is None:
+            return
+        device = facts.device
+        place = self.wafer.findText(device.wafer or _NOWHERE)
+        if place >= 0 and (place != self.wafer.currentIndex() or self.map.chosen is None):
+            self.wafer.blockSignals(True)
+            self.wafer.setCurrentIndex(place)
+            self.wafer.blockSignals(False)
+            self._show_map(None if device.x is None or device.y is None else (device.x, device.y))
 
     def _on_die(self, x: int, y: int) -> None:
         self.new_wafer.setText(self.wafer.currentText())
@@ -215,7 +230,9 @@ def _column(*widgets: QWidget) -> QWidget:
 
 
 def _row(*widgets: QWidget) -> QWidget:
-    return _box(QHBoxLayout(), widgets)
+    row = _box(QHBoxLayout(), widgets)
+    row.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    return row
 
 
 def _box(layout: QVBoxLayout | QHBoxLayout, widgets: tuple[QWidget, ...]) -> QWidget:

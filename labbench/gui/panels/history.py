@@ -97,6 +97,7 @@ class HistoryPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.title)
         column.addWidget(inner, stretch=1)
+        column.addWidget(self.said)
         column.addLayout(self._say_row())
         column.addLayout(self._export_row())
         column.addWidget(self.exported)
@@ -108,7 +109,6 @@ class HistoryPanel(QWidget):
     def _say_row(self) -> QHBoxLayout:
         history = self._history
         row = QHBoxLayout()
-        row.addWidget(self.said, stretch=1)
         self.say_buttons: dict[str, QPushButton] = {}
         kinds: tuple[tuple[str, Callable[[str], None]], ...] = (
             ("Note", history.note),
