@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from instruments.roles import Clock, ComplianceCheck, Digitizer, Prober, PulseSource, SourceMeter
+from instruments.roles import ComplianceCheck, Digitizer, Prober, PulseSource, SourceMeter
 from labbench.bench.calibration import overdue
 from labbench.bench.compliance import RAMP_STEP_S, ramp_down_levels
 from labbench.bench.description import BenchDescription, InstrumentEntry
 from labbench.bench.guard import check_limits
 from labbench.bench.routes import Routes, is_reached
 from labbench.bench.safe_end import switch_off, unsafe
+from labbench.bench.stoppable import StoppableClock
 from labbench.bench.sweeping import (
     ROLES,
     check_sweep,
@@ -46,7 +47,7 @@ class Bench:
     """
 
     description: BenchDescription
-    clock: Clock
+    clock: StoppableClock
     instruments: Mapping[str, Any]
     truth: ModelCard | None
     _close: Callable[[], None]

@@ -107,8 +107,9 @@ def run_procedure(
     on_notice: Callable[[str], None] = _LOG.warning,
     given_up: Sequence[int] = (),
     wait: Callable[[float], None] = time.sleep,
+    planned: int | None = None,
     on_begin: Callable[[int], None] = lambda run_id: None,
-    on_response: Callable[[int, Response, Sequence[PulseRow]], None] = lambda *played: None,
+    on_response: Callable[[int, Response], None] = lambda ordinal, response: None,
 ) -> RunReport:
     """Run a procedure on a bench and record it.
 
@@ -140,10 +141,12 @@ def run_procedure(
         See `recover`.
     wait : callable, optional
         Called with seconds while the disk is full.
+    planned : int, optional
+        The planned run that this is; a new one otherwise.
     on_begin : callable, optional
         Called with the id of the run before anything is energised.
     on_response : callable, optional
-        Called with ordinal, response and rows of its pulses, once it is in the store.
+        Called with the ordinal and the response, once that is in the store.
 
     Raises
     ------
@@ -155,18 +158,9 @@ def run_procedure(
     for line in overdue(bench.description, date.today()):
         on_notice(line)
     patience = Patience(bench, on_notice, should_stop, wait)
-    values = dict(procedure.parameter_values())
     run_id = patience.keep(
         "the beginning of the run",
-        lambda: store.begin_run(
-            session_id,
-            device_id,
-            procedure.name,
-            procedure.version,
-            values,
-            seed=None,
-            procedure_sha256=procedure.source_sha256,
-        ),
+        lambda: _begin(store, session_id, device_id, procedure, planned),
     )
     device = store.device(device_id).name
     player = GuardedPlayer(
@@ -181,7 +175,7 @@ def run_procedure(
             lambda: store.save_response(run_id, ordinal, response, rows, in_compliance=seen),
         )
         recorded.append(response)
-        on_response(ordinal, response, rows)
+        on_response(ordinal, response)
 
     def emit(topic: str, value: Any) -> None:
         if topic == "progress":
@@ -210,6 +204,27 @@ def run_procedure(
     patience.keep("the features of the run", lambda: save_features(store, run_id, features))
     store.checkpoint()
     return RunReport(run_id, state, len(recorded), player.stopped)
+
+
+def _begin(
+    store: Store,
+    session_id: int,
+    device_id: int,
+    procedure: NeuronProcedure,
+    planned: int | None,
+) -> int:
+    if planned is not None:
+        store.start_run(planned, session_id)
+        return planned
+    return store.begin_run(
+        session_id,
+        device_id,
+        procedure.name,
+        procedure.version,
+        dict(procedure.parameter_values()),
+        seed=None,
+        procedure_sha256=procedure.source_sha256,
+    )
 
 
 def _energise(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labbench.trace import Trace
+
 IndexArray = NDArray[np.intp]
+FloatArray = NDArray[np.float64]
 
 BINS = 2000
 
@@ -55,3 +60,30 @@ def thin_view(values: NDArray[Any], first: int, last: int) -> IndexArray:
     outside = thin(values)
     before, after = outside[outside < first], outside[outside >= last]
     return np.concatenate((before, inside, after))
+
+
+def points(trace: Trace, name: str, places: IndexArray) -> tuple[FloatArray, FloatArray]:
+    """Return times in s and values of some samples of a channel; only of these, two of (m,).
+
+    Where nobody knows the times, they are the numbers of the samples.
+    """
+    channel = trace.channels[name]
+    values = replace(channel, raw=channel.raw[places]).values
+    if trace.uneven_time_s is not None:
+        return trace.uneven_time_s[places], values
+    if trace.interval_s is None:
+        return places.astype(np.float64), values
+    return np.asarray(trace.start_s + places * trace.interval_s), values
+
+
+def seen(trace: Trace, low_s: float, high_s: float) -> tuple[int, int]:
+    """Return the first sample in sight, or the one before, and the one behind the last."""
+    if trace.uneven_time_s is not None:
+        first = int(np.searchsorted(trace.uneven_time_s, low_s)) - 1
+        last = int(np.searchsorted(trace.uneven_time_s, high_s, side="right")) + 1
+    else:
+        start, step = trace.start_s, trace.interval_s
+        if step is None:
+            start, step = 0.0, 1.0
+        first, last = floor((low_s - start) / step), ceil((high_s - start) / step) + 1
+    return max(first, 0), min(max(last, 0), len(trace))

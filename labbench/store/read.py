@@ -108,8 +108,19 @@ def compliance_checks(connection: Connection, run_id: int) -> list[ComplianceRec
     return [ComplianceRecord(**row) for row in connection.execute(asked).mappings()]
 
 
+def run(connection: Connection, run_id: int) -> RunRecord:
+    """See `Store.run`."""
+    run_row(connection, run_id)  # says which there are, if that one is not
+    (found,) = runs(connection, None, None, None, run_id)
+    return found
+
+
 def runs(
-    connection: Connection, device: str | None, procedure: str | None, state: str | None
+    connection: Connection,
+    device: str | None,
+    procedure: str | None,
+    state: str | None,
+    run_id: int | None = None,
 ) -> list[RunRecord]:
     """See `Store.runs`."""
     if device is not None:
@@ -142,6 +153,7 @@ def runs(
         (schema.device.c.name, device),
         (run.procedure, procedure),
         (run.state, state),
+        (run.id, run_id),
     ):
         if wanted is not None:
             asked = asked.where(column == wanted)

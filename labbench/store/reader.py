@@ -81,6 +81,11 @@ class Reader:
         with reading(self.engine) as connection:
             return read.session(connection, session_id)
 
+    def run(self, run_id: int) -> RunRecord:
+        """Return one run."""
+        with reading(self.engine) as connection:
+            return read.run(connection, run_id)
+
     def runs(
         self, device: str | None = None, procedure: str | None = None, state: str | None = None
     ) -> list[RunRecord]:

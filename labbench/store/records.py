@@ -349,29 +349,3 @@ class PointRecord:
     run_id: int | None
     note: str
     changed_at: datetime
-
-
-@dataclass(frozen=True)
-class QueueRecord:
-    """A procedure on a device that waits, or has waited, to be run.
-
-    Attributes
-    ----------
-    compliance_policy : str or None
-        In place of the procedure's.
-    state : str
-        "waiting", "begun" (as `run_id`), "withdrawn" or "refused".
-    note : str
-        Why it is not run.
-    """
-
-    id: int
-    device_id: int
-    device: str
-    procedure: str
-    settings: Document
-    compliance_policy: str | None
-    state: str
-    run_id: int | None
-    note: str
-    created_at: datetime

@@ -36,8 +36,6 @@ from labbench.store.tables import strict_table
 
 DEVICE_KINDS = ("neuron", "memristor", "transistor", "resistor")
 # An untag and an include take back the tag and the exclude before them: no line is ever removed.
-# An entry leaves the queue as one of the last three.
-QUEUE_STATES = ("waiting", "begun", "withdrawn", "refused")
 JOURNAL_KINDS = ("note", "tag", "untag", "exclude", "include")
 # What a budget can bound: the columns of a dose that add up, and the largest voltage.
 BUDGETED = ("n_pulses", "at_voltage_s", "charge_c", "energy_j", "peak_v")
@@ -395,23 +393,6 @@ sweep_point = strict_table(
     ),
     CheckConstraint("state NOT IN ('planned', 'moving') OR run_id IS NULL", name="not_begun"),
     UniqueConstraint("sweep_id", "ordinal", "attempt"),
-)
-
-# What a bench shall do next, and what became of it: it leaves the queue before its run begins.
-queue = strict_table(
-    "queue",
-    row_id(),
-    whole("place"),
-    reference("device"),
-    text("procedure"),
-    document("settings"),
-    text("compliance_policy", nullable=True),
-    text("state"),
-    reference("run", nullable=True),
-    text("note"),
-    moment("created_at"),
-    one_of("state", QUEUE_STATES),
-    CheckConstraint("(state = 'begun') = (run_id IS NOT NULL)", name="begun"),
 )
 
 only_inserted(journal)

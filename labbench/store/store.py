@@ -16,12 +16,12 @@ from labbench.store.engine import checkpoint, file_path, is_file, open_engine, r
 from labbench.store.migrate import require_newest
 from labbench.store.place import warn_if_remote
 from labbench.store.postgres import server_url
-from labbench.store.queuebook import QueueBook
+from labbench.store.sweepbook import SweepBook
 
 
-class Store(QueueBook):
+class Store(SweepBook):
     """A lab database: what `Reader` finds, what `Recorder` records, what `Notebook` is
-    told, what `SweepBook` and `QueueBook` plan, and results.
+    told, what `SweepBook` plans, and results.
 
     Every method that writes does so in one transaction: what it returned from is kept, even if
     the process is killed, and of what raised there is nothing. Several processes may read while

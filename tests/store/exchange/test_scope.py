@@ -72,7 +72,6 @@ def test_new_tables_find_their_group(later):
         "remark",
         "journal",
         "sweep_point",
-        "queue",
     } == results
     assert "stranger" not in shared | run | results
     assert run.isdisjoint(shared | results)

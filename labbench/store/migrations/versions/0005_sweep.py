@@ -1,4 +1,4 @@
-"""Sweeps over wafers, a row for each procedure on each device; and the queue of a bench."""
+"""Sweeps over wafers: the plan, and a row for each procedure on each device."""
 
 from __future__ import annotations
 
@@ -61,30 +61,8 @@ def upgrade() -> None:
         ),
         sqlite_strict=True,
     )
-    op.create_table(
-        "queue",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("place", sa.BigInteger(), nullable=False),
-        sa.Column("device_id", sa.Integer(), nullable=False),
-        sa.Column("procedure", sa.Text(), nullable=False),
-        sa.Column("settings", sa.Text(), nullable=False),
-        sa.Column("compliance_policy", sa.Text(), nullable=True),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=True),
-        sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('waiting', 'begun', 'withdrawn', 'refused')",
-            name=op.f("ck_queue_state_known"),
-        ),
-        sa.CheckConstraint("(state = 'begun') = (run_id IS NOT NULL)", name=op.f("ck_queue_begun")),
-        *(_reference("queue", parent) for parent in ("device", "run")),
-        sa.PrimaryKeyConstraint("id", name="pk_queue"),
-        sqlite_strict=True,
-    )
-    for table in ("sweep_point", "queue"):
-        for parent in ("device", "run"):
-            op.create_index(f"ix_{table}_{parent}_id", table, [f"{parent}_id"])
+    for parent in ("device", "run"):
+        op.create_index(f"ix_sweep_point_{parent}_id", "sweep_point", [f"{parent}_id"])
 
 
 def _reference(table: str, parent: str) -> sa.ForeignKeyConstraint:
