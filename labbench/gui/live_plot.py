@@ -12,7 +12,7 @@ import pyqtgraph as pg
 
 from labbench.features import Feature
 from labbench.gui.models.live_model import Curve, LiveFrame, StripPulse
-from labbench.gui.plot import units_of
+from labbench.gui.plot import condition_axis, units_of
 from labbench.gui.theme import use_theme_in_plots
 from labbench.report.wording import words
 
@@ -155,7 +155,6 @@ class FeaturePlot(pg.PlotWidget):  # type: ignore[misc]
         error = np.nan_to_num([feature.stderr for feature in shown], posinf=0.0)
         self.points.setData(x, y)
         self.bars.setData(x=x, y=y, height=2 * error)
-        stem, _, suffix = condition.rpartition("_")
-        unit = {"v": "V", "s": "s", "a": "A", "ohm": "Ω"}.get(suffix)
-        self.plotItem.setLabel("bottom", words(stem if unit else condition), units=unit)
+        label, unit = condition_axis(condition)
+        self.plotItem.setLabel("bottom", label, units=unit)
         self.plotItem.setLabel("left", words(name), units=units_of(shown[0].unit))

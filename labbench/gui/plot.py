@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from labbench.features import Response
 from labbench.gui.theme import use_theme_in_plots
 from labbench.gui.thinning import IndexArray, points, seen, thin, thin_view
-from labbench.report.wording import count
+from labbench.report.wording import count, words
 from labbench.spikes import FIRE_FRACTION, find_spikes
 from labbench.trace import Trace
 
@@ -161,6 +161,13 @@ def responding(trace: Trace) -> str | None:
     others = [name for name in trace.channels if name != "input"]
     preferred = [name for name in ("output", "memristor") if name in others]
     return next(iter(preferred + others), None)
+
+
+def condition_axis(condition: str) -> tuple[str, str | None]:
+    """Return the label and the unit of an axis of a condition, such as "amplitude_v"."""
+    stem, _, suffix = condition.rpartition("_")
+    unit = {"v": "V", "s": "s", "a": "A", "ohm": "Ω", "f": "F", "j": "J"}.get(suffix)
+    return words(stem if unit and stem else condition), unit
 
 
 def units_of(unit: str) -> str | None:

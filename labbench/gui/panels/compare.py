@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from labbench.compare import Comparison, Estimate, Scorecard
 from labbench.gui.models.compare_model import CompareModel
 from labbench.gui.models.device_model import DeviceModel
-from labbench.gui.plot import units_of
+from labbench.gui.plot import condition_axis, units_of
 from labbench.gui.table import RowTable
 from labbench.gui.theme import current_theme, em, use_theme_in_plots
 from labbench.report.rows import feature_groups, headline, parameter_rows
@@ -207,7 +207,8 @@ class PropertyPlot(pg.PlotWidget):  # type: ignore[misc]
             self._marks, ([r.measured for r in shown], [r.simulated for r in shown]), strict=True
         ):
             _draw(points, bars, at, estimates)
-        self.plotItem.setLabel("bottom", words(condition))
+        label, unit = condition_axis(condition)
+        self.plotItem.setLabel("bottom", label, units=unit)
         if shown:
             name = shown[0].feature.partition(" at ")[0]
             self.plotItem.setLabel("left", words(name), units=units_of(shown[0].unit))

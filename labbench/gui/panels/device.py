@@ -62,6 +62,7 @@ class DevicePanel(QWidget):
         self.note, self.tag = QPushButton("Note"), QPushButton("Tag")
         self.untag = QPushButton("Untag")
         self._shown: list[str] = []
+        self._followed = ""
         self._arrange()
         self._connect()
         self._show_devices()
@@ -122,6 +123,7 @@ class DevicePanel(QWidget):
         self.wafer.setCurrentIndex(max(self.wafer.findText(chosen), 0))
         self.wafer.blockSignals(False)
         self._show_map(self.map.chosen)
+        self._show_where()
 
     def _show_map(self, die: tuple[int, int] | None) -> None:
         model, label = self._device, self.wafer.currentText()
@@ -137,17 +139,19 @@ class DevicePanel(QWidget):
         self.devices.show_rows(rows, here)
 
     def _show_where(self) -> None:
-        """Turn the map to the chosen device."""
+        """Turn the map to a device when it is chosen; from then on it is the user's."""
         facts = self._device.facts
-        if facts is None:
+        if facts is None or facts.device.name == self._followed:
             return
         device = facts.device
         place = self.wafer.findText(device.wafer or _NOWHERE)
-        if place >= 0 and (place != self.wafer.currentIndex() or self.map.chosen is None):
-            self.wafer.blockSignals(True)
-            self.wafer.setCurrentIndex(place)
-            self.wafer.blockSignals(False)
-            self._show_map(None if device.x is None or device.y is None else (device.x, device.y))
+        if place < 0:
+            return
+        self._followed = device.name
+        self.wafer.blockSignals(True)
+        self.wafer.setCurrentIndex(place)
+        self.wafer.blockSignals(False)
+        self._show_map(None if device.x is None or device.y is None else (device.x, device.y))
 
     def _on_die(self, x: int, y: int) -> None:
         self.new_wafer.setText(self.wafer.currentText())

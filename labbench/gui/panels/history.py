@@ -59,6 +59,10 @@ class HistoryPanel(QWidget):
             self.by_procedure.addItem(words(name), name)
         self.by_state.addItems(["any state", *RUN_STATES])
         self.by_device.addItem("any device")
+        for box in (self.by_device, self.by_procedure, self.by_state):
+            # Narrow: the window must fit a small screen.
+            box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(8)
         self.runs, self.more = RowTable(RUN_HEADER, many=True), QPushButton("Older runs")
         self.message, self.title = QLabel(wordWrap=True), QLabel(wordWrap=True)
         self.plot, self.responses = TracePlot(), RowTable(RESPONSE_HEADER)
@@ -122,14 +126,13 @@ class HistoryPanel(QWidget):
             button.clicked.connect(lambda _=False, say=say: self._say(say))
             self.say_buttons[name] = button
             row.addWidget(button)
-        self.repeat = QPushButton("Queue again")
-        row.addWidget(self.repeat)
         return row
 
     def _export_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.addWidget(self.target, stretch=1)
-        for widget in (self.browse, self.format, self.export):
+        self.repeat = QPushButton("Queue again")
+        for widget in (self.browse, self.format, self.export, self.repeat):
             row.addWidget(widget)
         return row
 
