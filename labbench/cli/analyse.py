@@ -143,10 +143,9 @@ def fit(
         with_excluded=with_excluded,
     )  # fmt: skip
     results = {name: one for name, one in found.items() if not isinstance(one, LabbenchError)}
-    if as_json:
+    if as_json and results:
         documents = [{"device": name, **one.to_dict()} for name, one in results.items()]
-        whole = documents[0] if len(device) == 1 and documents else documents
-        print(json.dumps(whole, indent=2, default=float))
+        print(json.dumps(documents if len(device) > 1 else documents[0], indent=2, default=float))
     for name, one in found.items():
         if isinstance(one, LabbenchError):
             say_error(f"{name}: {one}" if len(device) > 1 else str(one))
