@@ -13,10 +13,9 @@ would, without its instruments. Four questions:
   the model that has neither; how many devices have a property that disagrees.
 
 Measured: false alarms 0 of 12 devices, 97.3 % of 865 features within 95 %; stated errors 97.6 % of
-676 features on 10 devices, one of which disagreed (a gate decay fitted 14 % off); held out 99.5 %
-of 190 features on 8 devices, which is too wide: what the fit leaves to a prior of 37 % spreads by
-15 % from device to device here. Power: rate cap 4 of 4, polarity 3 of 4 devices, and 0 of 4 without
-the relaxation under a negative voltage: it comes from the stimulus.
+676 features on 10 devices, one of which disagreed (a gate decay fitted 14 % off); held out 97.6 %
+of 378 features on 8 devices, none of which disagreed. Power: rate cap 4 of 4, polarity 3 of 4
+devices, and 0 of 4 without the relaxation under a negative voltage: it comes from the stimulus.
 
 Run: ``python benchmarks/held_out.py [DEVICES] [QUESTION]``, two devices a minute on two cores.
 """

@@ -145,11 +145,10 @@ def fit(
             for name in dict.fromkeys(device)
             if name not in report.faults
         }
-    if as_json:
+    if as_json and results:
         documents = [{"device": name, **one.to_dict()} for name, one in results.items()]
-        whole = documents[0] if len(device) == 1 and documents else documents
-        print(json.dumps(whole, indent=2, default=float))
-    else:
+        print(json.dumps(documents if len(device) > 1 else documents[0], indent=2, default=float))
+    elif not as_json:
         for name, one in results.items():
             print_fit(name, one)
     for name, fault in report.faults.items():

@@ -104,12 +104,15 @@ class Problem:
         width = np.diag(forward - backward)
         return np.asarray((rows[: theta.size] - rows[theta.size :]).T / width)
 
-    def solve(self, start: FloatArray) -> tuple[FloatArray, float, bool]:
-        """Return where the least squares are, their sum with the priors', and success."""
+    def solve(self, start: FloatArray, most: int = _MOST) -> tuple[FloatArray, float, bool]:
+        """Return where the least squares are, their sum with the priors', and success.
+
+        No success is no minimum after `most` steps.
+        """
         start = self.space.clipped(start)
         found = least_squares(
             self.residual, start, jac=self.jacobian, bounds=self.space.bounds(start), method="trf",
-            x_scale=0.1, ftol=1e-9, xtol=1e-7, gtol=1e-9, max_nfev=_MOST,
+            x_scale=0.1, ftol=1e-9, xtol=1e-7, gtol=1e-9, max_nfev=most,
         )  # fmt: skip
         return found.x, 2 * float(found.cost), bool(found.success)
 

@@ -15,6 +15,9 @@ from labbench.fit.space import Space
 SUSPECT = 5.0
 # A parameter whose error with the prior is below this share of it needs no prior.
 DECIDED = 0.35
+# A further start is followed no longer than this unless it is the better one: far from the data a
+# model may oscillate, and each step take a second.
+_MOST_STEPS = 15
 # Two starts that end so near to each other (in chi-square, relative) are in one minimum.
 _SAME = 0.02
 # Around the best start, of ln(parameter).
@@ -94,7 +97,10 @@ def screen(
         if nfree <= 0 or best[1] <= good_enough * nfree:
             break
         base = best[0] if starts % 2 else space.start
-        other = problem.solve(base + random.uniform(-_PERTURBED, _PERTURBED, base.size))
+        shifted = base + random.uniform(-_PERTURBED, _PERTURBED, base.size)
+        other = problem.solve(shifted, most=_MOST_STEPS)
+        if other[1] < best[1] and not other[2]:
+            other = problem.solve(other[0])
         starts += 1
         is_same = abs(other[1] - best[1]) < _SAME * best[1]
         best = min(best, other, key=lambda found: found[1])

@@ -28,17 +28,20 @@ def fit_data(
 ) -> FitResult:
     """Fit all the runs that are given, and keep nothing.
 
-    A memristor's fit has no options.
-
     Raises
     ------
     FitError
-        If the kind of device has no fit, or its data do not allow one.
+        If the kind of device has no fit or none with options, or its data do not allow one.
     """
     prior, name = _prior(data, prior_card), f"{data.name}-fit"
     if data.kind == "neuron":
         responses = data.all_responses()
         return fit_neuron(responses, prior, loading=data.loading, name=name, options=options)
+    if options not in (None, FitOptions()):
+        raise FitError(
+            f"{data.name!r} is a memristor: profiles, bootstrap and other options are of the "
+            "neuron's fit only. Fit it without them."
+        )
     return fit_memristor(data.all_responses(), prior, name=name)
 
 

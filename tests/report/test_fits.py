@@ -77,6 +77,11 @@ def test_another_run_is_another_request(database, counted):
     assert counted == ["good", "good"]
 
 
+def test_a_memristor_has_no_options(database):
+    found = batch.fit_devices(database, ["good"], options=FitOptions(bootstrap=5))
+    assert "without them" in str(found["good"])
+
+
 def test_options_that_say_nothing_are_refused():
     with pytest.raises(LabbenchError, match="2 draws"):
         FitOptions(bootstrap=1)
