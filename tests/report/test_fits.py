@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labbench.errors import LabbenchError
+from labbench.errors import FitError, LabbenchError
 from labbench.features import Response
 from labbench.fit import FitOptions, FitResult
 from labbench.model import read_card
