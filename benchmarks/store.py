@@ -23,7 +23,7 @@ import numpy as np
 
 from labbench.features import Feature, Response
 from labbench.stimulus import Pulse, PulseTrain
-from labbench.store import PulseRow, Store
+from labbench.store import PulseRow, Store, worst_dose
 from labbench.trace import Channel, Trace
 
 LSB_V = 2.0 / 4096
@@ -73,6 +73,14 @@ def train_of(n: int) -> PulseTrain:
     return PulseTrain(pulses, duration_s=1e-3 * n)
 
 
+def announced(store: Store, run_id: int, train: PulseTrain) -> Iterator[int]:
+    """Return ordinals whose doses are in the ledger, as those of a run are before the trigger."""
+    dose = worst_dose(train, None)
+    for ordinal in range(100):
+        store.apply_dose(run_id, ordinal, dose)
+    return iter(range(100))
+
+
 def pulse_rows(folder: Path, n: int) -> Row:
     """A train of n pulses with nothing but their rows, all that a train needs around them."""
     with lab(folder) as (store, run_id, raw):
@@ -83,7 +91,8 @@ def pulse_rows(folder: Path, n: int) -> Row:
             "amplitude_v REAL NOT NULL, fired INTEGER CHECK (fired IN (0, 1)), latency_s REAL, "
             "peak_a REAL, energy_j REAL, PRIMARY KEY (train_id, idx)) STRICT, WITHOUT ROWID"
         )
-        train, ordinals = train_of(n), iter(range(10_000))
+        train = train_of(n)
+        ordinals = announced(store, run_id, train)
         nothing = Channel(np.zeros(1, np.int16), "voltage", "V")
         response = Response(train, Trace({"output": nothing}, interval_s=1e-6))
         rows = [PulseRow(k, p.start_s, 5e-4, 1.2, True, 1e-4) for k, p in enumerate(train.pulses)]
@@ -118,8 +127,9 @@ def waveform(folder: Path, n: int, repeats: int) -> list[Row]:
     counts = noisy_train(n)
     with lab(folder) as (store, run_id, raw):
         raw.execute("CREATE TABLE waveform (id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT")
-        channel, ordinals = Channel(counts, "voltage", "V", scale=LSB_V), iter(range(10_000))
-        response = Response(train_of(50), Trace({"output": channel}, interval_s=0.05 / n))
+        channel, train = Channel(counts, "voltage", "V", scale=LSB_V), train_of(50)
+        ordinals = announced(store, run_id, train)
+        response = Response(train, Trace({"output": channel}, interval_s=0.05 / n))
 
         def by_hand() -> None:
             raw.execute("BEGIN IMMEDIATE")

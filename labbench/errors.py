@@ -11,9 +11,11 @@
     ├── SettingError           an unknown or out-of-range setting of a procedure
     ├── FeatureError           responses that a feature cannot be drawn from
     ├── BenchError             a bench description that cannot be used
+    ├── PlanError              a sweep plan that cannot be used
     ├── InstrumentError        an instrument that reports an error
     │   ├── LinkError          no link, no reply, or a reply that makes no sense
-    │   └── ReadbackError      a read-back that differs from what was set
+    │   ├── ReadbackError      a read-back that differs from what was set
+    │   └── ShortError         a device that draws all that the supply may give, at rest
     ├── StoreError             a database that cannot be used
     │   ├── NotFoundError      nothing stored under that name
     │   ├── NewerSchemaError   a database written by a newer labbench
@@ -66,6 +68,10 @@ class BenchError(LabbenchError):
     """A bench description that cannot be used."""
 
 
+class PlanError(LabbenchError):
+    """A sweep plan that cannot be used."""
+
+
 class InstrumentError(LabbenchError):
     """An instrument that reports an error."""
 
@@ -76,6 +82,10 @@ class LinkError(InstrumentError):
 
 class ReadbackError(InstrumentError):
     """A read-back that differs from what was set."""
+
+
+class ShortError(InstrumentError):
+    """A device that draws all that the supply may give, at rest."""
 
 
 class StoreError(LabbenchError):

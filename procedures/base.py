@@ -213,27 +213,35 @@ def configure(
         raise SettingError(
             f"{procedure.name} has no setting {', '.join(unknown)}; it has {', '.join(known)}."
         )
-    values: dict[str, float] = {}
-    for name, text in given.items():
-        setting = known[name]
-        try:
-            value = float(text)
-        except ValueError:
-            raise SettingError(
-                f"{procedure.name}: {name} must be a number in {setting.unit}, not {text!r}."
-            ) from None
-        if not setting.lower <= value <= setting.upper:
-            raise SettingError(
-                f"{procedure.name}: {name} = {value:g} {setting.unit} is out of its bounds, "
-                f"{setting.lower:g} to {setting.upper:g} {setting.unit}."
-            )
-        if setting.is_whole and value != int(value):
-            raise SettingError(f"{procedure.name}: {name} = {value:g} must be a whole number.")
-        values[name] = value
+    values = {name: read_setting(procedure.name, known[name], text) for name, text in given.items()}
     made = procedure()
     made.set_parameters(values)
     made.check()
     return made
+
+
+def read_setting(procedure: str, setting: Setting, text: str | float) -> float:
+    """Return the value of a setting from what was typed.
+
+    Raises
+    ------
+    SettingError
+        If it is not a number or out of its bounds.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise SettingError(
+            f"{procedure}: {setting.name} must be a number in {setting.unit}, not {text!r}."
+        ) from None
+    if not setting.lower <= value <= setting.upper:
+        raise SettingError(
+            f"{procedure}: {setting.name} = {value:g} {setting.unit} is out of its bounds, "
+            f"{setting.lower:g} to {setting.upper:g} {setting.unit}."
+        )
+    if setting.is_whole and value != int(value):
+        raise SettingError(f"{procedure}: {setting.name} = {value:g} must be a whole number.")
+    return value
 
 
 def check_order(procedure: NeuronProcedure, lower: str, upper: str, unit: str) -> None:
@@ -273,6 +281,7 @@ __all__ = [
     "check_order",
     "configure",
     "on_grid",
+    "read_setting",
     "settings_of",
     "single_pulse",
 ]

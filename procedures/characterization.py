@@ -3,7 +3,7 @@
 Two quick measurements, threshold on a ramp and latency of a step, scale everything after them. A
 look at the plasticity says how long the device has to rest. Then come the procedures that identify
 the parameters of the model, and the six properties and the energy as data that no fit has seen. A
-minute and a half of device time, most of it rest.
+hundred seconds of device time, most of it rest.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IDENTIFYING: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "identification_steps": {"repeats": 150},
         "pump_probe": {"repeats": 10},
         "interval_by_index": {"repeats": 15},
-        "dwell_gap_test": {"repeats": 20},
+        "dwell_gap_test": {"repeats": 50},
         "hold_voltage": {"slow_repeats": 20, "fast_repeats": 30},
         "relaxation_levels": {"repeats": 30},
         "off_current": {"repeats": 5},
@@ -46,6 +46,8 @@ HELD_OUT: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "energy_per_spike": {"repeats": 5},
     }
 )
+# What a step is for: to scale the others, for a fit, or to show what no fit has seen.
+PURPOSES = ("scale", "fit", "validation")
 PLASTICITY = "intrinsic_plasticity"
 _PLASTICITY_SETTINGS = {"gaps": 4, "repeats": 8, "rested": 10}
 # Settings that count how often something is repeated.
@@ -62,7 +64,8 @@ class PlanStep:
         Its stable name.
     settings : mapping of str to float
         What is wanted; `settings_for` keeps what the procedure has.
-    purpose : {"scale", "fit", "validation"}
+    purpose : str
+        Of `PURPOSES`.
     """
 
     procedure: str

@@ -349,7 +349,7 @@ def test_sigterm_in_a_run_exits_3_and_keeps_the_run(bench_file, tmp_path):
     assert "outputs are at zero and off" in one_line(err)
     with Store.open(db) as store:
         assert store.runs()[0].state == "aborted"
-        assert len(store.responses(1)) > 5
+        assert len(store.responses(1)) >= 5
 
 
 def test_a_dry_run_says_the_worst_case_and_opens_nothing(cli, bench_file, tmp_path, monkeypatch):

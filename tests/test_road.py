@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from labbench.report.fits import FIT_DATA
 from labbench.store import Store, check
 from procedures import find_procedure
 
@@ -15,8 +16,12 @@ PUBLISHED = (
 )  # fmt: skip
 PROPERTY_KEYS = {
     "property", "feature", "unit", "measured", "simulated", "difference_sigma", "p_value",
-    "verdict", "outcome",
+    "verdict", "outcome", "trials_stderr", "card_stderr", "within", "role", "drawn_by",
 }  # fmt: skip
+
+
+# Half a minute on two free cores; tests that run beside it leave it a part of one.
+PATIENCE_S = 240
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +31,7 @@ def demo(tmp_path_factory):
         [sys.executable, "-m", "labbench", "demo", "--out", str(folder), "--seed", "3"],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -51,17 +56,28 @@ def test_the_scorecard_has_the_published_shape(scorecard):
 
 def test_fitted_values_lie_within_their_errors_of_the_hidden_truth(scorecard):
     rows = {row["name"]: row for row in scorecard["parameters"]}
-    for name in ("mu_per_v_s", "gamma1_per_s", "gate_capacitance_f"):
+    for name in ("mu_per_v_s", "gamma1_per_s", "gate_capacitance_f", "beta_per_s", "gamma2_per_s"):
         assert rows[name]["identifiable"]
+    # This bench's amplifier does not see picoampere: what would, is said.
+    assert "off_current" in rows["r_off_ohm"]["remedy"]
     for row in rows.values():
         assert abs(row["value"] - row["truth"]) < 4 * row["stderr"], row
 
 
 def test_the_right_model_agrees_with_its_own_device(scorecard):
     verdicts = [row["verdict"] for row in scorecard["properties"]]
-    # The bursts lean on parameters that these runs leave at their prior: a few rows may differ.
-    assert verdicts.count("disagrees") <= 0.03 * len(verdicts)
-    assert verdicts.count("agrees") > 0.7 * len(verdicts)
+    # One family of comparisons, at one in a hundred: no row may differ by chance.
+    assert verdicts.count("disagrees") == 0
+    assert verdicts.count("agrees") > 0.5 * len(verdicts)
+
+
+def test_what_the_fit_did_not_see_lies_within_its_interval(scorecard):
+    held_out = [row for row in scorecard["properties"] if row["role"] == "held out"]
+    assert {row["property"] for row in held_out} > {"leaky_integration", "intrinsic_plasticity"}
+    inside = [row["within"] for row in held_out if row["within"] is not None]
+    assert len(inside) > 40
+    assert sum(inside) >= 0.9 * len(inside)
+    assert {row["drawn_by"] for row in held_out} >= {"distribution"}
 
 
 def test_everything_is_in_the_store_and_sound(demo):
@@ -69,13 +85,10 @@ def test_everything_is_in_the_store_and_sound(demo):
         assert check(store) == []
         runs = store.runs(device="demo-neuron-3")
         drawn = {name for run in runs for name in find_procedure(run.procedure).properties}
-        assert drawn == set(PUBLISHED)
+        assert drawn > set(PUBLISHED)
         assert {run.state for run in runs} == {"finished"}
         fitted = store.latest_fit("demo-neuron-3").run_ids
-        assert {run.procedure for run in runs if run.id in fitted} == {
-            "threshold_firing",
-            "refractory_period",
-        }
+        assert {run.procedure for run in runs if run.id in fitted} == set(FIT_DATA)
         assert store.latest_comparison("demo-neuron-3")
         assert store.features(device="demo-neuron-3")
 
@@ -98,9 +111,9 @@ def test_a_fit_of_the_stored_runs_is_the_same_fit(demo, scorecard):
     done = subprocess.run(
         [
             sys.executable, "-m", "labbench", "fit", "--db", str(demo[0] / "lab.db"),
-            "--device", "demo-neuron-3", "--json",
+            "--device", "demo-neuron-3", "--again", "--json",
         ],
-        capture_output=True, text=True, timeout=110, check=True,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     again = {p["name"]: p["value"] for p in json.loads(done.stdout)["parameters"]}
     for row in scorecard["parameters"]:

@@ -135,3 +135,30 @@ def test_a_trace_cannot_be_written_to_and_the_callers_arrays_stay_as_they_are():
         made.channels["gate"] = channels["output"]  # type: ignore[index]
     channels.clear()
     assert list(made.channels) == ["output"]
+
+
+@given(
+    counts=st.lists(st.integers(-128, 127), min_size=1, max_size=40),
+    scale=st.sampled_from([0.5, -0.25, 1e-3, 3.3e-5]),
+    offset=st.sampled_from([0.0, 0.7, -2e-3]),
+    rails=st.tuples(st.integers(-140, 140), st.integers(-140, 140)),
+    kept=st.sampled_from([(True, True), (True, False), (False, True), (False, False)]),
+)
+@FAST
+def test_counts_at_a_rail_are_censored_as_their_values_are(counts, scale, offset, rails, kept):
+    low, high = sorted(rail * scale + offset for rail in rails)
+    ends = {"rail_low": low if kept[0] else None, "rail_high": high if kept[1] else None}
+    channel = Channel(np.array(counts, np.int8), "voltage", "V", scale, offset, **ends)
+    margin = 1e-6 * abs(scale)
+    expected = np.zeros(len(counts), bool)
+    if kept[0]:
+        expected |= channel.values <= low + margin
+    if kept[1]:
+        expected |= channel.values >= high - margin
+    assert_array_equal(channel.is_censored, expected)
+
+
+def test_infinite_rails_censor_nothing_or_all():
+    channel = Channel(np.array([1, 2], np.int16), "voltage", "V", rail_high=np.inf)
+    assert not channel.is_censored.any()
+    assert Channel(channel.raw, "voltage", "V", rail_low=np.inf).is_censored.all()

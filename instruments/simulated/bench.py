@@ -9,9 +9,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
-from math import inf, log1p
+from math import inf
 from pathlib import Path
-from threading import RLock
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pyvisa import rname
 from instruments.simulated.circuit import Cable, Circuit
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.devices import Device, Memristor, Neurons, Wire
+from instruments.simulated.drawing import draw_device
 from instruments.simulated.faults import Fault, Port
 from instruments.simulated.generators.function_generator import FunctionGenerator
 from instruments.simulated.generators.keysight33500 import Generator
@@ -34,16 +34,13 @@ from instruments.simulated.keithley7001 import SwitchSystem
 from instruments.simulated.prober.velox import Prober
 from instruments.simulated.prober.wafer import Wafer, WaferEntry
 from instruments.simulated.relays import Relay, RelayEntry, Route, build_relays
+from instruments.simulated.touch_noise import Noise
+from instruments.uninterrupted import Turn
 from labbench.errors import BenchError, CardError
-from labbench.model import PARAMETERS, ModelCard, read_card
+from labbench.model import ModelCard, read_card
 
-# What differs from device to device, and is drawn.
-DRAWN = (
-    "mu_per_v_s", "alpha", "beta_per_s", "gamma1_per_s", "gamma2_per_s", "lambda", "r_off_ohm",
-    "kappa_per_s", "eta", "gate_capacitance_f",
-)  # fmt: skip
 # Streams of random numbers under one seed.
-_DRAW_STREAM, _INSTRUMENT_STREAM = 0, 1
+_INSTRUMENT_STREAM = 1
 _MOST_IN_A_ROW = 1000
 
 Positive = Annotated[float, Field(gt=0)]
@@ -159,24 +156,26 @@ class SimulatedBench:
         By canonical resource name.
     ports : mapping of str to Port
         What a link sees of each, with its faults.
-    lock : RLock
+    lock : Turn
         Held while a message is handled: instruments may be used from several threads.
     """
 
     def __init__(self, entry: SimulatedEntry) -> None:
         self.clock = VirtualClock(entry.pace)
         self.message_latency_s = entry.message_latency_s
-        self.lock = RLock()
+        self.lock = Turn()
         self.truth: ModelCard | None = None
         self.circuit = Circuit(self.clock, self._devices(entry))
         relays = build_relays(entry.relays, self.circuit, entry.seed)
         self.instruments: dict[str, Instrument] = {}
         self.ports: dict[str, Port] = {}
+        self._noises: list[Noise] = []
         for number, each in enumerate(entry.instruments):
             address = canonical(each.address)
             if address in self.instruments:
                 raise BenchError(f"Two simulated instruments answer at {address}.")
-            noise = np.random.default_rng([entry.seed, _INSTRUMENT_STREAM, number])
+            noise = Noise.of(entry.seed, _INSTRUMENT_STREAM, number)
+            self._noises.append(noise)
             made = self._build(each, f"SIM{number + 1:05d}", noise)
             self.instruments[address] = made
             self.ports[address] = Port(made, each.faults)
@@ -202,9 +201,20 @@ class SimulatedBench:
             wafer.model_copy(update={"slot": slot}),
             entry.seed,
             self.circuit,
-            lambda number: draw_device(nominal, wafer.spread, entry.seed, number),
+            lambda number, die: draw_device(
+                draw_device(nominal, wafer.die_spread, entry.seed, die),
+                wafer.spread,
+                entry.seed,
+                number,
+            ),
             lambda card, number, at_s: build_device(card, entry.seed, number, stray_f, at_s),
+            lambda index, count: self._start_noise(entry.seed, index, count),
         )
+
+    def _start_noise(self, seed: int, *touch: int) -> None:
+        """Let the noise of every instrument start anew, with what is under the needles."""
+        for number, noise in enumerate(self._noises):
+            noise.restart(seed, _INSTRUMENT_STREAM, number, *touch)
 
     def _devices(self, entry: SimulatedEntry) -> dict[str, Device]:
         made: dict[str, Device] = {}
@@ -342,18 +352,6 @@ def bench_of(resource_manager: Any) -> SimulatedBench:
     if not isinstance(bench, SimulatedBench):
         raise BenchError("This resource manager has no simulated bench open.")
     return bench
-
-
-def draw_device(nominal: ModelCard, spread: float, seed: int, number: int = 0) -> ModelCard:
-    """Draw a device around a card: factors log-uniform between 1 / (1 + spread) and 1 + spread."""
-    random = np.random.default_rng([seed, _DRAW_STREAM, *([number] if number else [])])
-    factors = np.exp(random.uniform(-1.0, 1.0, len(DRAWN)) * log1p(spread))
-    values = {
-        name: min(nominal[name] * float(factor), PARAMETERS[name].upper)
-        for name, factor in zip(DRAWN, factors, strict=True)
-        if name in nominal.values
-    }
-    return nominal.with_values(values, name=f"{nominal.name}-seed{seed}", source="drawn")
 
 
 def canonical(address: str) -> str:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from itertools import count
 
+from instruments.uninterrupted import uninterrupted
+
 
 class VirtualClock:
     """Time that passes only when somebody waits, or paced to real time.
@@ -50,8 +52,9 @@ class VirtualClock:
         return self._due[0][0] if self._due else float("inf")
 
     def _pass_to(self, until_s: float) -> None:
-        while self._due and self._due[0][0] <= until_s:
-            due_s, _, act = heapq.heappop(self._due)
-            self._now_s = max(self._now_s, due_s)
-            act()
-        self._now_s = max(self._now_s, until_s)
+        with uninterrupted:
+            while self._due and self._due[0][0] <= until_s:
+                due_s, _, act = heapq.heappop(self._due)
+                self._now_s = max(self._now_s, due_s)
+                act()
+            self._now_s = max(self._now_s, until_s)

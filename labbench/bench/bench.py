@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from instruments.roles import Clock, ComplianceCheck, Digitizer, PulseSource, SourceMeter
+from instruments.roles import ComplianceCheck, Digitizer, Prober, PulseSource, SourceMeter
 from labbench.bench.calibration import overdue
 from labbench.bench.compliance import RAMP_STEP_S, ramp_down_levels
 from labbench.bench.description import BenchDescription, InstrumentEntry
 from labbench.bench.guard import check_limits
 from labbench.bench.routes import Routes, is_reached
 from labbench.bench.safe_end import switch_off, unsafe
+from labbench.bench.stoppable import StoppableClock
 from labbench.bench.sweeping import (
     ROLES,
     check_sweep,
@@ -25,7 +26,7 @@ from labbench.bench.sweeping import (
     two_terminal,
 )
 from labbench.connection import OPEN, Connection
-from labbench.errors import BenchError, InstrumentError
+from labbench.errors import BenchError, InstrumentError, ShortError
 from labbench.features import Response
 from labbench.model import ModelCard
 from labbench.stimulus import Stimulus, Sweep
@@ -46,7 +47,7 @@ class Bench:
     """
 
     description: BenchDescription
-    clock: Clock
+    clock: StoppableClock
     instruments: Mapping[str, Any]
     truth: ModelCard | None
     _close: Callable[[], None]
@@ -101,6 +102,11 @@ class Bench:
         """The source meter at the gate."""
         return self._filled("gate_meter")  # type: ignore[no-any-return]
 
+    @property
+    def prober(self) -> Prober:
+        """What brings devices under the needles."""
+        return self._filled("prober")  # type: ignore[no-any-return]
+
     def _filled(self, role: str) -> Any:
         self.require((role,))
         return self.instruments[role]
@@ -137,7 +143,7 @@ class Bench:
         ------
         BenchError
             If a role is not filled.
-        InstrumentError
+        ShortError
             If the supply is in compliance with the neuron at rest.
         """
         self.require(needs)
@@ -159,7 +165,7 @@ class Bench:
         reading = supply.measure()
         self.compliance = replace(check, in_compliance=reading.in_compliance)
         if reading.in_compliance:
-            raise InstrumentError(
+            raise ShortError(
                 f"The supply is in compliance at rest: asked for {wiring.supply_v:g} V, found "
                 f"{reading.voltage_v:g} V at {reading.current_a:g} A. The drain is shorted or the "
                 "contact is wrong; nothing was applied to the device."
@@ -331,11 +337,13 @@ class Bench:
     def make_safe(self) -> list[str]:
         """Bring every output to zero and off, and return what failed; see `switch_off`.
 
-        The switch is the last role: its relays open when nothing drives them any more.
+        The switch is the last role: its relays open when nothing drives them any more. A prober
+        has no output; the next run on the device wants it where it is.
         """
         self._routes.forget()
         self._fed_v = None
-        return switch_off({role: (e.address, each) for role, (e, each) in self.roles().items()})
+        outputs = {role: each for role, each in self.roles().items() if role != "prober"}
+        return switch_off({role: (e.address, each) for role, (e, each) in outputs.items()})
 
     def ramp_down(self) -> None:
         """Bring the supply to zero in small steps, for devices that a sudden end would hurt."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from labbench.bench.bench import Bench
@@ -11,7 +11,7 @@ from labbench.errors import FeatureError, SettingError, StimulusError, TraceErro
 from labbench.features import Feature, Outcome
 from labbench.store import Store
 from procedures import PROCEDURES, configure
-from procedures.characterization import PlanStep, characterization, settings_for
+from procedures.characterization import PURPOSES, PlanStep, characterization, settings_for
 
 # Faults of one procedure. Those of bench, link, instrument or store end the whole: whatever comes
 # next would meet them again, or a device that nobody watches.
@@ -46,6 +46,7 @@ def characterize(
     device_id: int,
     *,
     effort: float = 1.0,
+    purposes: Collection[str] = PURPOSES,
     on_progress: Callable[[str, float], None] = lambda stage, percent: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Characterization:
@@ -61,6 +62,8 @@ def characterize(
     session_id, device_id : int
     effort : float, optional
         Multiplies how often things are repeated.
+    purposes : collection of str, optional
+        Of `PlanStep`: steps with another one are left out.
     on_progress : callable, optional
         Called with the name of a procedure and percent.
     should_stop : callable, optional
@@ -81,6 +84,9 @@ def characterize(
                 found.notes.append(end.value)
             found.is_complete = not end.value
             return found
+        if step.purpose not in purposes:
+            drawn = []
+            continue
         drawn = _run(bench, store, session_id, device_id, step, found, on_progress, should_stop)
     found.notes.append("stopped by the operator")
     return found

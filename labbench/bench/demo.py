@@ -10,17 +10,22 @@ from itertools import count
 from pathlib import Path
 
 from labbench.bench.bench import Bench
+from labbench.bench.characterize import characterize
 from labbench.bench.opening import open_bench
 from labbench.bench.run import bench_session, run_procedure
 from labbench.compare import Scorecard
 from labbench.errors import OutputError
 from labbench.model import ModelCard
-from labbench.report.device import fit_device, load_device, report_device
+from labbench.report.device import load_device, report_device
+from labbench.report.fits import fit_device, latest_fit
 from labbench.report.scorecard import write_scorecard
 from labbench.store import Store
 from procedures import configure, find_procedure
 
-# Which bench measures what. The last one has two neurons like the first bench's one, in a row.
+# How often what a fit needs is repeated, beside a whole characterization.
+EFFORT = 0.4
+# Which bench measures what to show, after what a fit needs on the first one. The last one has two
+# neurons like the first bench's one, in a row.
 BENCHES: Mapping[str, Sequence[str]] = {
     "demo.toml": (
         "threshold_firing",
@@ -76,15 +81,25 @@ def run_demo(
         run_ids: list[int] = []
         truth: ModelCard | None = None
         for bench_file, procedures in bench_files.items():
-            with open_bench(bench_file) as bench:
-                truth = truth or bench.truth
-                run_ids += _measure(bench, store, device_id, procedures, on_progress)
+            with open_bench(bench_file) as bench, bench_session(bench, store) as session_id:
+                if truth is None:
+                    truth = bench.truth
+                    run_ids += _identify(bench, store, session_id, device_id, on_progress)
+                run_ids += _measure(bench, store, session_id, device_id, procedures, on_progress)
         on_progress("fit", 0)
         data = load_device(store, device, run_ids)
         fit = fit_device(store, data)
         on_progress("fit", 100)
         on_progress("compare and report", 0)
-        scorecard = report_device(store, data, fit, folder / "report.html", seed=seed, truth=truth)
+        scorecard = report_device(
+            store,
+            data,
+            fit,
+            folder / "report.html",
+            seed=seed,
+            truth=truth,
+            fitted=latest_fit(store, device)[0].run_ids,
+        )
         write_scorecard(folder / "scorecard.json", scorecard)
         on_progress("compare and report", 100)
     return DemoResult(scorecard, database, folder / "report.html", folder / "scorecard.json")
@@ -108,26 +123,41 @@ def _write_benches(folder: Path, seed: int) -> dict[Path, Sequence[str]]:
     return written
 
 
+def _identify(
+    bench: Bench,
+    store: Store,
+    session_id: int,
+    device_id: int,
+    on_progress: Callable[[str, float], None],
+) -> list[int]:
+    """Run what a fit needs, scaled to the device, and return the ids of the runs."""
+    found = characterize(
+        bench, store, session_id, device_id, effort=EFFORT, purposes=("scale", "fit"),
+        on_progress=on_progress,
+    )  # fmt: skip
+    return [report.run_id for report in found.reports]
+
+
 def _measure(
     bench: Bench,
     store: Store,
+    session_id: int,
     device_id: int,
     procedures: Sequence[str],
     on_progress: Callable[[str, float], None],
 ) -> list[int]:
     """Run procedures as they are by default, and return the ids of their runs."""
-    with bench_session(bench, store) as session_id:
-        return [
-            run_procedure(
-                bench,
-                store,
-                session_id,
-                device_id,
-                configure(find_procedure(name), {}),
-                on_progress=partial(on_progress, name),
-            ).run_id
-            for name in procedures
-        ]
+    return [
+        run_procedure(
+            bench,
+            store,
+            session_id,
+            device_id,
+            configure(find_procedure(name), {}),
+            on_progress=partial(on_progress, name),
+        ).run_id
+        for name in procedures
+    ]
 
 
 def _new_device(store: Store, seed: int) -> str:

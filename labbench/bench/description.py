@@ -64,6 +64,7 @@ class Instruments(_Section):
     meter : source meter at the input, for what is too slow or too small for pulses.
     gate_meter : source meter at the gate.
     switch : switch matrix that connects what `wiring` gives a route.
+    prober : brings the devices of a wafer under the needles; only a sweep moves it.
     """
 
     pulse_source: InstrumentEntry | None = None
@@ -72,6 +73,7 @@ class Instruments(_Section):
     meter: InstrumentEntry | None = None
     gate_meter: InstrumentEntry | None = None
     switch: InstrumentEntry | None = None
+    prober: InstrumentEntry | None = None
 
     @property
     def entries(self) -> dict[str, InstrumentEntry]:

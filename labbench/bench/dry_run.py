@@ -31,6 +31,10 @@ from procedures.base import NeuronProcedure
 
 # How many of the amplitudes that it went up to are tried as the device's threshold.
 THRESHOLDS = 2
+# A sweep plays the same procedure to hundreds of devices: all that the worst case depends on, and
+# the worst case.
+_WORST: dict[tuple[type, str, str], tuple[Tally, int, tuple[str, ...]]] = {}
+_MOST_KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,20 @@ def foresee(
     LimitError
         If the protocol has no end, or bears none of the answers.
     """
+    key = (type(procedure), repr(procedure.parameter_values()), bench.model_dump_json())
+    if key not in _WORST:
+        if len(_WORST) >= _MOST_KEPT:
+            _WORST.pop(next(iter(_WORST)))
+        _WORST[key] = _worst_case(procedure, bench)
+    worst, answers, notes = _WORST[key]
+    compared = compare_with_bench(worst, bench) + compare_with_device(worst, spent, budget or {})
+    return Forecast(worst, tuple(compared), answers, notes)
+
+
+def _worst_case(
+    procedure: NeuronProcedure, bench: BenchDescription
+) -> tuple[Tally, int, tuple[str, ...]]:
+    """Return the worst case, how many answers were borne to the end, and what stopped others."""
     tallies: list[Tally] = []
     notes: list[str] = []
     memory = Memory()
@@ -128,9 +146,7 @@ def foresee(
         play(f"it fires from {threshold_v:g} V on", _fires_from(threshold_v))
     if len(notes) == len(tallies):
         raise LimitError(f"What this procedure does cannot be foreseen: {'; '.join(notes)}.")
-    worst = largest(tallies)
-    compared = compare_with_bench(worst, bench) + compare_with_device(worst, spent, budget or {})
-    return Forecast(worst, tuple(compared), len(tallies) - len(notes), tuple(notes))
+    return largest(tallies), len(tallies) - len(notes), tuple(notes)
 
 
 def _fires_from(threshold_v: float) -> Answer:

@@ -17,6 +17,7 @@ from instruments.roles import (
 )
 from labbench.bench.bench import Bench
 from labbench.bench.description import BenchDescription, read_bench
+from labbench.bench.stoppable import StoppableClock
 from labbench.errors import BenchError, LabbenchError, LinkError
 from labbench.model import ModelCard
 
@@ -27,6 +28,7 @@ ROLES = {
     "meter": SourceMeter,
     "gate_meter": SourceMeter,
     "switch": SwitchMatrix,
+    "prober": Prober,
 }
 # Driver names of bench files: the role that each fills, and where it lives.
 DRIVERS: dict[str, tuple[type, str]] = {
@@ -63,7 +65,8 @@ def open_bench(path: str | Path) -> Bench:
             f"Bench {description.name!r} asks for the VISA library {description.visa!r}: {error}."
         ) from error
     try:
-        clock, truth = _surroundings(description, manager)
+        surrounding, truth = _surroundings(description, manager)
+        clock = StoppableClock(surrounding)
         connected = _connect(description, manager, clock)
     except BaseException:
         manager.close()

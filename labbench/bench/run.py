@@ -14,6 +14,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from instruments.uninterrupted import uninterrupted
 from labbench.bench.bench import Bench
 from labbench.bench.calibration import overdue
 from labbench.bench.compliance import policy_named
@@ -106,6 +107,9 @@ def run_procedure(
     on_notice: Callable[[str], None] = _LOG.warning,
     given_up: Sequence[int] = (),
     wait: Callable[[float], None] = time.sleep,
+    planned: int | None = None,
+    on_begin: Callable[[int], None] = lambda run_id: None,
+    on_response: Callable[[int, Response], None] = lambda ordinal, response: None,
 ) -> RunReport:
     """Run a procedure on a bench and record it.
 
@@ -137,6 +141,12 @@ def run_procedure(
         See `recover`.
     wait : callable, optional
         Called with seconds while the disk is full.
+    planned : int, optional
+        The planned run that this is; a new one otherwise.
+    on_begin : callable, optional
+        Called with the id of the run before anything is energised.
+    on_response : callable, optional
+        Called with the ordinal and the response, once that is in the store.
 
     Raises
     ------
@@ -148,20 +158,11 @@ def run_procedure(
     for line in overdue(bench.description, date.today()):
         on_notice(line)
     patience = Patience(bench, on_notice, should_stop, wait)
-    values = dict(procedure.parameter_values())
     run_id = patience.keep(
         "the beginning of the run",
-        lambda: store.begin_run(
-            session_id,
-            device_id,
-            procedure.name,
-            procedure.version,
-            values,
-            seed=None,
-            procedure_sha256=procedure.source_sha256,
-        ),
+        lambda: _begin(store, session_id, device_id, procedure, planned),
     )
-    device = next(each.name for each in store.devices() if each.id == device_id)
+    device = store.device(device_id).name
     player = GuardedPlayer(
         bench, store, patience, run_id, procedure, policy, store.dose(device), store.budget(device)
     )
@@ -174,16 +175,18 @@ def run_procedure(
             lambda: store.save_response(run_id, ordinal, response, rows, in_compliance=seen),
         )
         recorded.append(response)
+        on_response(ordinal, response)
 
     def emit(topic: str, value: Any) -> None:
         if topic == "progress":
             on_progress(float(value))
 
     procedure.player, procedure.record, procedure.emit = player, record, emit
-    with _signals_as_interrupts() as signalled:
+    with signals_as_interrupts() as signalled:
         patience.should_stop = lambda: signalled.is_set() or should_stop()
         procedure.should_stop = lambda: bool(player.stopped) or patience.should_stop()
         try:
+            on_begin(run_id)
             foresee(procedure, bench.description, player.spent, player.budget).require()
             _energise(bench, store, run_id, procedure, player, patience)
             if signalled.is_set():
@@ -201,6 +204,27 @@ def run_procedure(
     patience.keep("the features of the run", lambda: save_features(store, run_id, features))
     store.checkpoint()
     return RunReport(run_id, state, len(recorded), player.stopped)
+
+
+def _begin(
+    store: Store,
+    session_id: int,
+    device_id: int,
+    procedure: NeuronProcedure,
+    planned: int | None,
+) -> int:
+    if planned is not None:
+        store.start_run(planned, session_id)
+        return planned
+    return store.begin_run(
+        session_id,
+        device_id,
+        procedure.name,
+        procedure.version,
+        dict(procedure.parameter_values()),
+        seed=None,
+        procedure_sha256=procedure.source_sha256,
+    )
 
 
 def _energise(
@@ -291,7 +315,7 @@ def _said(error: BaseException) -> str:
 
 
 @contextmanager
-def _signals_as_interrupts() -> Iterator[threading.Event]:
+def signals_as_interrupts() -> Iterator[threading.Event]:
     """Let Ctrl-C, SIGTERM and a closed terminal end a run alike, from the main thread.
 
     Yields an event that is set as well, because Python drops an exception that a signal raises
@@ -306,7 +330,7 @@ def _signals_as_interrupts() -> Iterator[threading.Event]:
         # Only the first one: an impatient second must not cut the way to the safe state short.
         if not signalled.is_set():
             signalled.set()
-            raise KeyboardInterrupt(f"signal {number}")
+            uninterrupted.interrupt(f"signal {number}")
 
     before = {each: signal.signal(each, interrupt) for each in STOP_SIGNALS}
     try:

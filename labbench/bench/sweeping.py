@@ -15,7 +15,7 @@ import numpy as np
 from instruments.roles import Clock, ComplianceCheck, Reading, SourceMeter, SweepReading
 from labbench.bench.description import Limits, Wiring
 from labbench.connection import Connection
-from labbench.errors import BenchError, InstrumentError, LimitError
+from labbench.errors import BenchError, LimitError, ShortError
 from labbench.model.sweeping import limited_channel
 from labbench.stimulus import Sweep
 from labbench.trace import Channel, Trace
@@ -106,7 +106,7 @@ def play_sweep(
 
     Raises
     ------
-    InstrumentError
+    ShortError
         If a terminal cannot be held, or an output not be brought to zero.
     """
     compliance_a = sweep.compliance_a or limits.compliance_of(sweep.terminal)
@@ -142,7 +142,7 @@ def _verified(name: str, meter: SourceMeter, level_v: float) -> bool:
     """Look whether a terminal is held, and return whether its limit acts."""
     found = meter.measure()
     if abs(found.voltage_v - level_v) > _HELD_V + _HELD_SHARE * abs(level_v):
-        raise InstrumentError(
+        raise ShortError(
             f"The {name} is not held: asked for {level_v:g} V, found {found.voltage_v:g} V at "
             f"{found.current_a:g} A. It is shorted or the contact is wrong; nothing was swept."
         )

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from labbench import __version__
-from labbench.cli import analyse, bring_in, exchange, find, measure, safety, simulator
+from labbench.cli import analyse, bring_in, exchange, find, measure, safety, simulator, wafer
+from labbench.cli.device import device_app
 from labbench.cli.journal import journal_app
 from labbench.cli.keep import card_app, db_app
 from labbench.cli.terminal import one_line_warnings, say_error
@@ -37,6 +38,10 @@ app.command()(measure.run)
 app.command()(measure.characterize)
 app.command()(find.runs)
 app.command()(safety.dose)
+app.command()(wafer.sweep)
+app.command("sweep-schema")(wafer.sweep_schema)
+app.command("wafer-report")(wafer.wafer_report)
+app.command("wafer-fit")(wafer.wafer_fit)
 app.command("import")(bring_in.import_recordings)
 app.command()(analyse.simulate)
 app.command()(analyse.fit)
@@ -44,6 +49,7 @@ app.command()(analyse.compare)
 app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(db_app, name="db")
+app.add_typer(device_app, name="device")
 app.add_typer(journal_app, name="journal")
 app.add_typer(sim_app, name="sim")
 

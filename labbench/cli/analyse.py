@@ -10,7 +10,7 @@ import typer
 
 from labbench.cli.keep import find_card
 from labbench.cli.options import AsJson, Database, Device, Seed, WithExcluded
-from labbench.cli.terminal import print_scorecard
+from labbench.cli.terminal import print_fit, print_scorecard, say_error
 
 
 def simulate(
@@ -43,24 +43,62 @@ def simulate(
 
 
 def fit(
-    db: Database, device: Device, with_excluded: WithExcluded = False, as_json: AsJson = False
+    db: Database,
+    device: Annotated[list[str], typer.Option("--device", help="Name of a device; repeat it.")],
+    card: Annotated[
+        str | None, typer.Option("--card", help="Kind of device: card file or name; its model.")
+    ] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option("--profile", help="Profile likelihood of a parameter; repeat it."),
+    ] = None,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", min=0, help="Draws of a parametric bootstrap.")
+    ] = 0,
+    noise_exponent: Annotated[
+        list[float] | None,
+        typer.Option("--noise-exponent", help="Fit again with another m; repeat it."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Even if the latest fit is of the same data.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Devices at once; as many as cores.")
+    ] = None,
+    with_excluded: WithExcluded = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Fit the model to what is recorded of a device."""
-    from labbench.report.device import fit_device, load_device
+    """Fit the model to what is recorded of one device, or of many at once."""
+    from labbench.fit import FitOptions
+    from labbench.report.fits import latest_fit
     from labbench.store import Store
+    from labbench.wafer.fits import Wish, fit_devices
 
+    options = FitOptions(
+        sensitivity_m=tuple(noise_exponent or ()),
+        profiles=tuple(profile or ()),
+        bootstrap=bootstrap,
+    )
     with Store.open(db) as store:
-        data = load_device(store, device, with_excluded=with_excluded)
-        result = fit_device(store, data)
-    if as_json:
-        print(json.dumps(result.to_dict(), indent=2, default=float))
-        return
-    for stage in result.stages:
-        print(f"stage: {stage}")
-    for p in result.parameters:
-        doubt = "" if p.is_identifiable else f"  {p.outcome}; would need: {p.remedy}"
-        print(f"  {p.name:20} {p.value:12.5g} +- {p.stderr:9.2g} {p.unit:8}{doubt}")
-    print(f"reduced chi-square {result.redchi:.2f} ({result.nfree} left over), {result.outcome}")
+        prior = None if card is None else find_card(store, card).to_dict()
+    wish = Wish(db, prior, options, again, with_excluded)
+    report = fit_devices(wish, device, workers=jobs or 0)
+    with Store.open(db) as store:
+        results = {
+            name: latest_fit(store, name)[1]
+            for name in dict.fromkeys(device)
+            if name not in report.faults
+        }
+    if as_json and results:
+        documents = [{"device": name, **one.to_dict()} for name, one in results.items()]
+        print(json.dumps(documents if len(device) > 1 else documents[0], indent=2, default=float))
+    elif not as_json:
+        for name, one in results.items():
+            print_fit(name, one)
+    for name, fault in report.faults.items():
+        say_error(f"{name}: {fault}" if len(device) > 1 else fault)
+    if report.faults:
+        raise typer.Exit(1)
 
 
 def compare(
@@ -72,25 +110,66 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", help="HTML report.")] = None,
     seed: Seed = 0,
     with_excluded: WithExcluded = False,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Fit on some procedures, predict the others only.")
+    ] = False,
+    fit_on: Annotated[
+        list[str] | None,
+        typer.Option("--fit-on", help="With --held-out: a procedure to fit on; several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lay measured and simulated behaviour of a device side by side."""
-    from labbench.report.device import latest_fit, load_device, report_device
+    from labbench.report.device import load_device, report_device
+    from labbench.report.fits import latest_fit
     from labbench.store import Store
 
+    if fit_on and not held_out:
+        raise typer.BadParameter("--fit-on says what --held-out fits on: give both.")
+    if held_out and (card or out):
+        raise typer.BadParameter("--held-out fits a card of its own and writes no report.")
+    if held_out:
+        _predict_held_out(db, device, fit_on, seed, with_excluded, as_json)
+        return
     with Store.open(db) as store:
+        fitted = None
         if card is None:
             record, result = latest_fit(store, device)
-            data = load_device(store, device, record.run_ids, with_excluded)
+            fitted = record.run_ids
         else:
             from labbench.fit import FitResult
 
-            data = load_device(store, device, with_excluded=with_excluded)
             result = FitResult.of_card(find_card(store, card))
-        scorecard = report_device(store, data, result, out, seed=seed)
+        data = load_device(store, device, with_excluded=with_excluded)
+        scorecard = report_device(store, data, result, out, seed=seed, fitted=fitted)
     if as_json:
         print(json.dumps(scorecard.to_dict(), indent=2))
         return
     print_scorecard(scorecard)
     if out is not None:
         print(f"\nreport  {out}")
+
+
+def _predict_held_out(
+    db: str,
+    device: str,
+    fit_on: list[str] | None,
+    seed: int,
+    with_excluded: bool,
+    as_json: bool,
+) -> None:
+    from labbench.report.cross_validation import cross_validate
+    from labbench.report.device import load_device
+    from labbench.report.fits import FIT_DATA
+    from labbench.report.scorecard import scorecard_of
+    from labbench.store import Store
+
+    with Store.open(db) as store:
+        data = load_device(store, device, with_excluded=with_excluded)
+    found = cross_validate(data, fit_on=fit_on or FIT_DATA, seed=seed)
+    scorecard = scorecard_of(device, found.fit, found.rows, seed=seed)
+    if as_json:
+        print(json.dumps(scorecard.to_dict(), indent=2))
+        return
+    print_scorecard(scorecard)
+    print(found.coverage.text)

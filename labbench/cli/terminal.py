@@ -14,6 +14,7 @@ from labbench.errors import StoreWarning
 
 if TYPE_CHECKING:
     from labbench.compare import Scorecard
+    from labbench.fit import FitResult
     from labbench.model.scaling import ScalingRow
     from labbench.store import FeatureRecord
 
@@ -52,6 +53,22 @@ def print_scorecard(scorecard: Scorecard) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     for table in scorecard_tables(scorecard):
         console.print(table)
+
+
+def print_fit(device: str, result: FitResult) -> None:
+    """Print stages, parameters with their doubt, and what the model does not explain."""
+    print(f"{device}: card {result.card.name}")
+    for stage in result.stages:
+        print(f"stage: {stage}")
+    for p in result.parameters:
+        doubt = f"  {p.outcome}" + (f"; would need: {p.remedy}" if p.remedy else "")
+        line = f"  {p.name:20} {p.value:12.5g} +- {p.stderr:9.2g} {p.unit:8}"
+        print(line + (doubt if not p.is_identifiable else ""))
+    for note in result.notes:
+        print(f"note: {note}")
+    print(f"reduced chi-square {result.redchi:.2f} ({result.nfree} left over), {result.outcome}")
+    if result.discrepancy:
+        print(result.discrepancy)
 
 
 def print_features(records: Iterable[FeatureRecord]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
-from labbench.compare.properties import Comparison
-from labbench.features import Response, read_pulses
+from labbench.compare.properties import Comparison, Estimate
+from labbench.features import Outcome, Response, read_pulses
 from labbench.model import Loading, ModelCard
 from labbench.model.energy import EnergySplit, spike_energies
 
@@ -48,6 +48,28 @@ class Scorecard:
             if parameter["truth"] is None:
                 del parameter["truth"]
         return document
+
+
+def scorecard_from_dict(document: Mapping[str, Any]) -> Scorecard:
+    """Return the scorecard of a `Scorecard.to_dict`, as the store keeps it."""
+    rows = [
+        Comparison(
+            **{
+                **row,
+                "measured": Estimate(**_numbers(row["measured"])),
+                "simulated": Estimate(**_numbers(row["simulated"])),
+                "difference_sigma": _number(row["difference_sigma"]),
+                "p_value": _number(row["p_value"]),
+                "outcome": Outcome(row.get("outcome", Outcome.OK)),
+            }
+        )
+        for row in document["properties"]
+    ]
+    parameters = [
+        ParameterRow(**{**row, "value": _number(row["value"]), "stderr": _number(row["stderr"])})
+        for row in document["parameters"]
+    ]
+    return Scorecard(**{**document, "parameters": tuple(parameters), "properties": tuple(rows)})
 
 
 def energy_per_spike(
@@ -94,6 +116,14 @@ def energy_per_spike(
 def _by_element(split: EnergySplit) -> dict[str, float]:
     """Return the energies of a split by the names of the elements."""
     return {name.removesuffix("_j"): value for name, value in asdict(split).items()}
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _number(value) for name, value in row.items()}
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value
 
 
 def _finite(value: Any) -> Any:

@@ -51,7 +51,7 @@ def dwell_gap_test(responses: Sequence[Response]) -> list[Feature]:
             closed_s = reading.closed_s(dwell.start_s + dwell.rise_s, dwell.end_s - dwell.fall_s)
             if closed_s is not None:
                 key = rounded(dwell.width_s), rounded(test.start_s - dwell.end_s)
-                groups.setdefault(key, []).append(_switching(reading, closed_s))
+                groups.setdefault(key, []).append(switching(reading, closed_s))
     features = []
     for (dwell_s, gap_s), seen in sorted(groups.items()):
         mean_s, error_s = log_mean([time_s for time_s, _ in seen])
@@ -63,7 +63,7 @@ def dwell_gap_test(responses: Sequence[Response]) -> list[Feature]:
     return features or nothing_seen(responses, switching_time="s")
 
 
-def _switching(reading: CurrentReading, closed_s: float) -> tuple[float, bool]:
+def switching(reading: CurrentReading, closed_s: float) -> tuple[float, bool]:
     """Return the time to switch in the second pulse, or its width, and whether it switched."""
     assert isinstance(reading.stimulus, PulseTrain)
     test = reading.stimulus.pulses[1]

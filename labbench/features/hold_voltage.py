@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from labbench.features.feature import Feature, Outcome, Response
 from labbench.features.grounded import CurrentReading, nothing_seen, readings_of_currents, rounded
 from labbench.features.statistics import log_mean, log_spread
-from labbench.stimulus import Waveform
+from labbench.stimulus import Stimulus, Waveform
 
 VERSION = "1"
 
@@ -51,11 +51,11 @@ def hold_voltage(responses: Sequence[Response]) -> list[Feature]:
     """
     groups: dict[float, list[tuple[float, bool, float]]] = {}
     for reading in readings_of_currents(responses):
-        corners = _corners(reading)
+        corners = fall_corners(reading)
         if corners is not None:
-            opening = _opening(reading, *corners)
-            if opening is not None:
-                groups.setdefault(rounded(corners[3] - corners[2]), []).append(opening)
+            seen = opening(reading, *corners)
+            if seen is not None:
+                groups.setdefault(rounded(corners[3] - corners[2]), []).append(seen)
     features: list[Feature] = []
     for fall_s, found in sorted(groups.items()):
         opened = sum(has_opened for _, has_opened, _ in found)
@@ -87,11 +87,16 @@ def _describe(
     ]
 
 
-def _corners(reading: CurrentReading) -> tuple[float, float, float, float] | None:
+def fall_corners(reading: CurrentReading) -> tuple[float, float, float, float] | None:
     """Return start and end of the dwell and of the fall to zero; None of other stimuli."""
-    if not isinstance(reading.stimulus, Waveform):
+    return corners_of_fall(reading.stimulus)
+
+
+def corners_of_fall(stimulus: Stimulus) -> tuple[float, float, float, float] | None:
+    """Return the corners of a stimulus as `fall_corners` does those of a reading."""
+    if not isinstance(stimulus, Waveform):
         return None
-    time_s, level_v = reading.stimulus.breakpoints()
+    time_s, level_v = stimulus.breakpoints()
     up = np.flatnonzero(level_v > 0)
     if up.size != 3 or (level_v < 0).any() or up[-1] + 1 >= level_v.size:
         return None
@@ -100,7 +105,7 @@ def _corners(reading: CurrentReading) -> tuple[float, float, float, float] | Non
     return float(corners_s[0]), float(corners_s[1]), float(corners_s[2]), float(corners_s[3])
 
 
-def _opening(
+def opening(
     reading: CurrentReading, start_s: float, dwell_end_s: float, fall_s: float, end_s: float
 ) -> tuple[float, bool, float] | None:
     """Return the hold voltage, whether it was seen, and how far the ramp falls in a sample."""

@@ -7,6 +7,7 @@ the end of the falling edge on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import hypot, nan, sqrt
 
 import numpy as np
@@ -19,7 +20,7 @@ from labbench.features.grounded import (
     nothing_seen,
     readings_of_currents,
 )
-from labbench.stimulus import Waveform
+from labbench.stimulus import Stimulus, Waveform
 
 VERSION = "1"
 
@@ -50,7 +51,7 @@ def relaxation_levels(responses: Sequence[Response]) -> list[Feature]:
         from below where the read was too short, from above where the tail of the amplifier,
         against the read voltage, hid it.
     """
-    reads = [r for r in readings_of_currents(responses) if _corners(r) is not None]
+    reads = [r for r in readings_of_currents(responses) if read_corners(r) is not None]
     closed_s = [c for r in reads if (c := r.closed_s(*_dwell(r))) is not None]
     if not closed_s:
         units = {f"{name}": "s" for name in _NAMES}
@@ -61,10 +62,43 @@ def relaxation_levels(responses: Sequence[Response]) -> list[Feature]:
     return features
 
 
-def _at_level(
-    reads: Sequence[CurrentReading], closed_s: float, level: float, timing_s: float
-) -> list[Feature]:
-    """Return both times at a level."""
+@dataclass(frozen=True, eq=False)
+class Relaxation:
+    """What the reads show of one level.
+
+    Attributes
+    ----------
+    single_s : tuple of float or None
+        When each single read fell through it, None where it did not; empty if noise or a rail
+        hides the level.
+    is_hidden : tuple of bool
+        Whether it was the amplifier's tail that fell.
+    capped : tuple of CurrentReading
+        Those whose mean shows the level.
+    level_a, cap_a : float
+    """
+
+    single_s: tuple[float | None, ...]
+    is_hidden: tuple[bool, ...]
+    capped: tuple[CurrentReading, ...]
+    level_a: float
+    cap_a: float
+
+    @classmethod
+    def at_level(cls, reads: Sequence[CurrentReading], level: float) -> Relaxation | None:
+        """Return what reads of one stimulus show of a level; None if none of them ever closed."""
+        closed_s = [c for r in reads if (c := r.closed_s(*_dwell(r))) is not None]
+        return _seen_at(reads, float(np.median(closed_s)), level) if closed_s else None
+
+    def of_mean(self) -> tuple[float | None, list[float | None], bool]:
+        """Return the time of the mean current, those without each read, and whether hidden."""
+        if not self.capped:
+            return None, [], False
+        return of_mean_s([read_part(r) for r in self.capped], self.level_a, self.cap_a)
+
+
+def _seen_at(reads: Sequence[CurrentReading], closed_s: float, level: float) -> Relaxation:
+    """Choose the reads that show a level, singly and in their mean."""
     closed_a = closed_s * abs(_read_v(reads[0]))
     level_a, cap_a = level * closed_a, CAP * closed_a
     # A rail below the level would be taken for a current that has not fallen yet.
@@ -75,17 +109,30 @@ def _at_level(
     capped = [read for read in capped if read.smallest_a() <= 2 * quietest_a]
     if capped and level_a <= max(read.smallest_a(len(capped)) for read in capped):
         capped = []
-    times_s = [_falls_s(*_read(read), level_a) for read in single]
-    hidden = [_is_hidden(*_read(read), level_a) for read in single]
-    features = [_timed(_NAMES[0], times_s, hidden, level, _longest_s(reads), timing_s)]
+    return Relaxation(
+        single_s=tuple(falls_s(*read_part(read), level_a) for read in single),
+        is_hidden=tuple(is_hidden_by_tail(*read_part(read), level_a) for read in single),
+        capped=tuple(capped),
+        level_a=level_a,
+        cap_a=cap_a,
+    )
+
+
+def _at_level(
+    reads: Sequence[CurrentReading], closed_s: float, level: float, timing_s: float
+) -> list[Feature]:
+    """Return both times at a level."""
+    seen = _seen_at(reads, closed_s, level)
+    hidden = list(seen.is_hidden)
+    features = [_timed(_NAMES[0], seen.single_s, hidden, level, _longest_s(reads), timing_s)]
     of_mean = _NAMES[1]
-    if not capped:
+    if not seen.capped:
         return [*features, _timed(of_mean, [], [], level, nan, timing_s)]
-    value_s, without_s, is_hidden = _of_mean_s([_read(read) for read in capped], level_a, cap_a)
+    value_s, without_s, is_hidden = seen.of_mean()
     if value_s is None or is_hidden or None in without_s:
         longest_s = _longest_s(reads)
         return [*features, _timed(of_mean, [value_s], [is_hidden], level, longest_s, timing_s)]
-    n = len(capped)
+    n = len(seen.capped)
     # The spread of the jackknife's values is that of the mean, shrunk by n - 1.
     spread_s = float(np.std(np.array(without_s, float), ddof=1)) if n > 1 else nan
     error_s = hypot((n - 1) * spread_s / sqrt(n), timing_s)
@@ -112,7 +159,7 @@ def _timed(
     return Feature(name, float(seen_s.mean()), "s", hypot(error_s, timing_s), n, at=at)
 
 
-def _of_mean_s(
+def of_mean_s(
     currents: Sequence[tuple[FloatArray, FloatArray]], level_a: float, cap_a: float
 ) -> tuple[float | None, list[float | None], bool]:
     """Return the time of the mean current, those without each trial in turn, whether hidden."""
@@ -120,13 +167,13 @@ def _of_mean_s(
     time_s, n = currents[0][0][:size], len(currents)
     capped_a = [np.clip(current_a[:size], -cap_a, cap_a) for _, current_a in currents]
     total_a = np.sum(capped_a, axis=0)
-    without_s = [_falls_s(time_s, (total_a - a) / max(n - 1, 1), level_a) for a in capped_a]
+    without_s = [falls_s(time_s, (total_a - a) / max(n - 1, 1), level_a) for a in capped_a]
     mean_a = total_a / n
-    is_hidden = _is_hidden(time_s, mean_a, level_a)
-    return _falls_s(time_s, mean_a, level_a), without_s if n > 1 else [0.0], is_hidden
+    is_hidden = is_hidden_by_tail(time_s, mean_a, level_a)
+    return falls_s(time_s, mean_a, level_a), without_s if n > 1 else [0.0], is_hidden
 
 
-def _falls_s(time_s: FloatArray, current_a: FloatArray, level_a: float) -> float | None:
+def falls_s(time_s: FloatArray, current_a: FloatArray, level_a: float) -> float | None:
     """Return the last time above a level; zero if it is below at once, None if it stays above.
 
     Between samples the resistance is taken as linear in time, which it is as a gap begins.
@@ -144,17 +191,22 @@ def _falls_s(time_s: FloatArray, current_a: FloatArray, level_a: float) -> float
     return float(time_s[at] + share * (time_s[at + 1] - time_s[at]))
 
 
-def _is_hidden(time_s: FloatArray, current_a: FloatArray, level_a: float) -> bool:
+def is_hidden_by_tail(time_s: FloatArray, current_a: FloatArray, level_a: float) -> bool:
     """Whether the last current above a level is the amplifier's tail, against the read voltage."""
     above = np.flatnonzero(np.abs(current_a) >= level_a)
     return bool(above.size and current_a[above[-1]] < 0)
 
 
-def _corners(reading: CurrentReading) -> FloatArray | None:
+def read_corners(reading: CurrentReading) -> FloatArray | None:
     """Return times of the dwell's start and end and the read's start and end, (4,)."""
-    if not isinstance(reading.stimulus, Waveform):
+    return corners_of_read(reading.stimulus)
+
+
+def corners_of_read(stimulus: Stimulus) -> FloatArray | None:
+    """Return the corners of a stimulus as `read_corners` does those of a reading."""
+    if not isinstance(stimulus, Waveform):
         return None
-    time_s, level_v = reading.stimulus.breakpoints()
+    time_s, level_v = stimulus.breakpoints()
     driven = np.flatnonzero(level_v != 0)
     if driven.size != 4 or abs(level_v[driven[2]] - level_v[driven[3]]) > 1e-3:
         return None
@@ -162,20 +214,20 @@ def _corners(reading: CurrentReading) -> FloatArray | None:
 
 
 def _dwell(reading: CurrentReading) -> tuple[float, float]:
-    corners = _corners(reading)
+    corners = read_corners(reading)
     assert corners is not None
     return float(corners[0]), float(corners[1])
 
 
 def _read_v(reading: CurrentReading) -> float:
-    corners = _corners(reading)
+    corners = read_corners(reading)
     assert corners is not None
     return float(reading.stimulus.sample([0.5 * (corners[2] + corners[3])])[0])
 
 
-def _read(reading: CurrentReading) -> tuple[FloatArray, FloatArray]:
+def read_part(reading: CurrentReading) -> tuple[FloatArray, FloatArray]:
     """Return time since the read began, and the current along the read voltage."""
-    corners = _corners(reading)
+    corners = read_corners(reading)
     assert corners is not None
     inside = (reading.time_s >= corners[2] - 1e-12) & (reading.time_s <= corners[3])
     sign = 1.0 if _read_v(reading) > 0 else -1.0
@@ -184,7 +236,7 @@ def _read(reading: CurrentReading) -> tuple[FloatArray, FloatArray]:
 
 def _longest_s(readings: Sequence[CurrentReading]) -> float:
     """Return how long all of them were read, at least."""
-    return min(float(_read(reading)[0][-1]) for reading in readings)
+    return min(float(read_part(reading)[0][-1]) for reading in readings)
 
 
 def _top_a(reading: CurrentReading) -> float:

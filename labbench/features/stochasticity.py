@@ -19,7 +19,7 @@ from labbench.features.pulses import (
 from labbench.features.shape import FEWEST_FOR_SHAPE, Times, describe_shape
 from labbench.features.statistics import log_mean, log_spread, proportion
 
-VERSION = "2"
+VERSION = "3"
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +31,8 @@ MAIN_SHARE = 0.25
 ATOM_TIMING_ERRORS = 4.0
 ATOM_WINDOW = 0.001
 FEWEST_IN_ATOM = 3
+# With fewer that fired, a restricted spread says more of the window than of the device.
+LEAST_FOR_SPREAD = 0.8
 # A law of which less than this was seen is mostly guessed.
 LEAST_FIRED = 0.5
 # The first intervals of a train shorten while residue gathers; then at least this many more.
@@ -52,9 +54,10 @@ def stochasticity(responses: Sequence[Response]) -> list[Feature]:
     Returns
     -------
     list of Feature
-        From 20 trials on, all of which fired (censored trials would narrow the spread):
-        ``latency_spread`` (standard deviation of ln latency) and, where at least three trials
-        share the shortest latency, ``atom_fraction`` and ``atom_latency``.
+        From 20 trials on, of which four fifths fired: ``latency_spread`` (standard deviation of
+        ln latency, one that did not fire counting with the pulse's width: leaving it out would
+        narrow the spread) and, where at least three trials share the shortest latency,
+        ``atom_fraction`` (of all trials, fired or not) and ``atom_latency``.
         From 100 trials on, ``censored_fraction`` (did not fire in the pulse) and the shape of the
         latency, see `describe_shape`; the atom is no part of the law, trials that did not fire
         enter it as longer than the pulse.
@@ -85,8 +88,10 @@ def _latency(trials: Readings, resolution_s: float, at: dict[str, float]) -> lis
     latencies = np.array([s for s in seen if s is not None])
     n, features = len(trials), []
     atom = _atom(latencies, resolution_s) if latencies.size else latencies
-    if latencies.size == n:
-        spread, error = log_spread(latencies)
+    if latencies.size >= LEAST_FOR_SPREAD * n:
+        width_s = trials[0][0].pulse.width_s
+        restricted_s = [width_s if s is None else min(s, width_s) for s in seen]
+        spread, error = log_spread(np.maximum(restricted_s, 1e-12))
         features.append(Feature("latency_spread", spread, "1", error, n, at=at))
         if atom.size >= FEWEST_IN_ATOM:
             share, share_error = proportion(atom.size, n)

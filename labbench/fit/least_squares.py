@@ -13,22 +13,16 @@ from math import exp, log
 
 import lmfit
 import numpy as np
-from numpy.typing import NDArray
 
 from labbench.errors import FitError
 from labbench.features import Outcome
-from labbench.fit.result import FitResult, FittedParameter, Residual
+from labbench.fit.items import FloatArray
+from labbench.fit.result import FitResult, FittedParameter, Residual, is_learnt
+from labbench.fit.space import BOX
 from labbench.model import PARAMETERS, ModelCard
 
-FloatArray = NDArray[np.float64]
-
-# A posterior wider than this share of the prior has learnt next to nothing from the data.
-LEARNT = 0.7
-# And a spread of ln(parameter) wider than this is no value, prior or not.
-WIDEST = 0.5
 # From calibration of such fits by simulation: stated errors are a fifth to a quarter too small.
 INFLATION = 1.25
-BOX = 3.0
 # Step of ln(parameter) for the covariance.
 STEP = 0.02
 
@@ -191,8 +185,7 @@ def _log_covariance(data: Dataset, card: ModelCard, freed: Mapping[str, Freed]) 
 
 
 def _judge(card: ModelCard, name: str, spread: float, freed: Freed) -> FittedParameter:
-    learnt = freed.prior is None or spread <= LEARNT * freed.prior * INFLATION
-    known = learnt and spread <= WIDEST
+    known = is_learnt(spread, freed.prior)
     return FittedParameter(
         name=name,
         unit=PARAMETERS[name].unit,

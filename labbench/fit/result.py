@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ from numpy.typing import NDArray
 
 from labbench.features import Outcome
 from labbench.model import ModelCard, card_from_dict
+
+# A posterior wider than this share of the prior has learnt next to nothing from the data.
+LEARNT = 0.7
+# And a spread of ln(parameter) wider than this is no value, prior or not.
+WIDEST = 0.5
+
+
+def is_learnt(spread: float, prior: float | None) -> bool:
+    """Return whether data tell a parameter, from the spreads of its logarithm after and before."""
+    return spread <= min(WIDEST, LEARNT * (inf if prior is None else prior))
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,11 @@ class FitResult:
     stages : tuple of str
         What was done, in order: data used and parameters freed.
     message : str
-        The optimiser's own words.
+        How the optimiser ended.
+    discrepancy : str
+        What the model does not explain; empty where it explains the data.
+    notes : tuple of str
+        Correlations, and what is known better together.
     """
 
     card: ModelCard
@@ -98,6 +113,8 @@ class FitResult:
     residuals: tuple[Residual, ...]
     stages: tuple[str, ...]
     message: str = ""
+    discrepancy: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def redchi(self) -> float:
@@ -117,6 +134,8 @@ class FitResult:
             "residuals": [{**asdict(r), "z": r.z} for r in self.residuals],
             "stages": list(self.stages),
             "message": self.message,
+            "discrepancy": self.discrepancy,
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -138,6 +157,8 @@ class FitResult:
             ),
             stages=tuple(document["stages"]),
             message=document["message"],
+            discrepancy=document.get("discrepancy", ""),
+            notes=tuple(document.get("notes", ())),
         )
 
     @classmethod

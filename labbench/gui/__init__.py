@@ -1,6 +1,6 @@
-"""Windows on a lab database; the only room that knows Qt.
+"""The window of a bench; the only room that knows Qt.
 
-What a window shows is held by a Qt-free `RunBrowser`; widgets subscribe to it and draw.
+What is shown is held by Qt-free models in `labbench.gui.models`; panels subscribe to them and draw.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ from labbench.errors import LabbenchError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open a window on a lab database and return the exit code once it is closed."""
+    """Open the window on a lab database and return the exit code once it is closed."""
     parser = argparse.ArgumentParser(
         prog="labbench-gui",
-        description="Look at the runs and traces of a lab database, also while a bench writes it.",
+        description="Run a bench, watch it, and look at what a lab database holds.",
     )
     parser.add_argument("--db", required=True, metavar="DB", help="the lab database")
-    path = parser.parse_args(argv).db
+    parser.add_argument("--bench", default="", metavar="BENCH", help="a bench file, to connect")
+    parser.add_argument("--create", action="store_true", help="make the database, if there is none")
+    given = parser.parse_args(argv)
 
     from labbench.store import Store
 
     try:
-        with Store.open(path) as store:
+        with Store.open(given.db, create=given.create) as store:
             try:
                 from labbench.gui.window import show_window
             except ImportError as error:
                 return _fail(f"No window without Qt ({error}): install labbench[gui].")
-            return show_window(store)
+            return show_window(store, given.bench)
     except LabbenchError as error:
         return _fail(str(error))
 

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from labbench.features import Response
+from labbench.features import Feature, Response
 from labbench.report.quantity import MISSING, format_quantity
 from labbench.report.wording import count, feature_words, words
 from labbench.stimulus import PulseTrain, Stimulus, Sweep
-from labbench.store import FeatureRecord, RunRecord
+from labbench.store import JournalRecord, RunRecord, RunSummary
 
-RUN_HEADER = ("Run", "Device", "Procedure", "State", "Started", "Origin")
+RUN_HEADER = ("Run", "Device", "Procedure", "State", "Started", "Origin", "Responses", "Remarks")
 RESPONSE_HEADER = ("#", "Stimulus", "Peak", "Length", "Samples")
 FEATURE_HEADER = ("Property", "Feature", "Condition", "Value", "n", "Outcome")
 
 
-def run_row(run: RunRecord) -> tuple[str, ...]:
+def run_row(run: RunSummary) -> tuple[str, ...]:
     """Return a run under `RUN_HEADER`, its start in local time."""
     started = MISSING if run.started_at is None else f"{run.started_at.astimezone():%d %b %H:%M:%S}"
-    state = run.state if run.excluded is None else f"{run.state}, excluded"
-    return (str(run.id), run.device, words(run.procedure), state, started, origin(run))
+    remarks = "" if run.excluded is None else f"excluded: {run.excluded}"
+    return (
+        str(run.id),
+        run.device,
+        words(run.procedure),
+        run.state,
+        started,
+        origin(run),
+        str(run.n_responses),
+        remarks,
+    )
 
 
-def origin(run: RunRecord) -> str:
+def journal_words(record: JournalRecord) -> str:
+    """Return what somebody said, in one line."""
+    when = f"{record.created_at.astimezone():%d %b %H:%M}"
+    return f"{when} {record.author}, {record.kind}: {record.text}"
+
+
+def origin(run: RunRecord | RunSummary) -> str:
     """Return who answered the stimuli of a run: "simulated" or "measured"."""
     return "simulated" if run.simulated else "measured"
 
@@ -62,12 +77,11 @@ def _stimulus_words(stimulus: Stimulus) -> str:
     return f"{text}, gap {format_quantity(pulses[1].start_s - pulses[0].end_s, None, 's')}"
 
 
-def feature_row(record: FeatureRecord) -> tuple[str, ...]:
+def feature_row(property_name: str, feature: Feature) -> tuple[str, ...]:
     """Return a feature under `FEATURE_HEADER`."""
-    feature = record.feature
     name, condition = feature_words(feature.label)
     return (
-        words(record.property),
+        words(property_name),
         name,
         condition,
         format_quantity(feature.value, feature.stderr, feature.unit),

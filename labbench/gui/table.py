@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 Row = Sequence[str]
@@ -20,17 +27,21 @@ class RowTable(QTableView):
     -------
     row_chosen : int
         The user went to another row.
+    selected
+        The user selected other rows.
     """
 
     row_chosen = Signal(int)
+    selected = Signal()
 
-    def __init__(self, header: Row, parent: QWidget | None = None) -> None:
+    def __init__(self, header: Row, parent: QWidget | None = None, *, many: bool = False) -> None:
         super().__init__(parent)
         self._rows = _Rows(header, self)
         self._is_filling = False
         self.setModel(self._rows)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        modes = QAbstractItemView.SelectionMode
+        self.setSelectionMode(modes.ExtendedSelection if many else modes.SingleSelection)
         self.setAlternatingRowColors(True)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -42,11 +53,32 @@ class RowTable(QTableView):
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.selectionModel().currentRowChanged.connect(self._on_current)
+        self.selectionModel().selectionChanged.connect(self._on_selection)
 
     @property
     def rows(self) -> Sequence[Row]:
         """What is shown."""
         return self._rows.rows
+
+    @property
+    def selected_rows(self) -> list[int]:
+        """Which rows are selected, the current one first."""
+        chosen = [index.row() for index in self.selectionModel().selectedRows()]
+        here = self.currentIndex().row()
+        return sorted(chosen, key=lambda row: (row != here, row))
+
+    def select_rows(self, chosen: Sequence[int]) -> None:
+        """Select rows, as if the user had not done it."""
+        self._is_filling = True
+        self.clearSelection()
+        flags = QItemSelectionModel.SelectionFlag
+        for row in chosen:
+            index = self._rows.index(row, 0)
+            self.selectionModel().select(index, flags.Select | flags.Rows)
+        if chosen:
+            index = self._rows.index(chosen[0], 0)
+            self.selectionModel().setCurrentIndex(index, flags.NoUpdate)
+        self._is_filling = False
 
     def show_rows(self, rows: Sequence[Row], chosen: int | None = None) -> None:
         """Show other rows, one of them as chosen."""
@@ -60,6 +92,10 @@ class RowTable(QTableView):
     def _on_current(self, current: QModelIndex) -> None:
         if current.isValid() and not self._is_filling:
             self.row_chosen.emit(current.row())
+
+    def _on_selection(self) -> None:
+        if not self._is_filling:
+            self.selected.emit()
 
 
 class _Rows(QAbstractTableModel):

@@ -1,135 +1,221 @@
-"""The window on a lab database: runs, their responses, traces and features."""
+"""The window of a bench: panels in docks around the banner, and how it ends."""
 
 from __future__ import annotations
 
 import signal
-from html import escape
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QVBoxLayout, QWidget
-
-from labbench.gui.browser import RunBrowser
-from labbench.gui.plot import TracePlot
-from labbench.gui.rows import (
-    FEATURE_HEADER,
-    RESPONSE_HEADER,
-    RUN_HEADER,
-    feature_row,
-    origin,
-    response_row,
-    run_row,
-    run_words,
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QTabWidget,
+    QToolBar,
+    QWidget,
 )
-from labbench.gui.table import RowTable
-from labbench.store.reader import Reader
 
+from labbench.gui.banner import ALL_OFF_KEY, Banner
+from labbench.gui.models.lab import Lab
+from labbench.gui.panels.bench import BenchPanel
+from labbench.gui.panels.compare import ComparePanel
+from labbench.gui.panels.device import DevicePanel
+from labbench.gui.panels.history import HistoryPanel
+from labbench.gui.panels.live import LivePanel
+from labbench.gui.panels.run import RunPanel
+from labbench.gui.theme import WARNING, use_theme_in_plots
+from labbench.store import Store
+
+FRAME_MS = 40
 REFRESH_MS = 2000
-# As in the report.
-_COLOURS = {"measured": "#0072b2", "simulated": "#d55e00"}
-_NO_RUN_COLOUR = "#6c6d6e"
-_HINTS = "Up, Down: walk    Tab: next table    F5: read anew    Ctrl+Q: quit"
+# How long a run may take to come to its safe end when the window is closed; then the window says
+# so, and waits on.
+_CLOSING_MS = 100
+_LEFT, _RIGHT = ("Bench", "Device", "Run"), ("Live", "Compare", "History")
+_HINTS = (
+    "F9: start   F10: abort   F12: ALL OFF   Ctrl+1 ... 6: panels   F5: read anew   Ctrl+Q: quit"
+)
 
 
-def show_window(store: Reader) -> int:
-    """Show the runs of a store until the window is closed, and return Qt's exit code."""
+def show_window(store: Store, bench_file: str = "") -> int:
+    """Show the window on a store until it is closed, and return Qt's exit code."""
     application = QApplication.instance() or QApplication(["labbench-gui"])
-    window = BrowserWindow(RunBrowser(store))
+    window = BenchWindow(Lab(store), QSettings("labbench", "labbench-gui"), bench_file)
     window.show()
-    timer = QTimer()
-    timer.timeout.connect(window.browser.refresh)
-    timer.start(REFRESH_MS)
-    # Python hears Ctrl-C in the terminal at the next tick of the timer.
-    before = signal.signal(signal.SIGINT, lambda *_: application.quit())
+    # Python hears Ctrl-C in the terminal at the next tick of a timer of the window.
+    before = signal.signal(signal.SIGINT, lambda *_: window.close())
     try:
         return application.exec()
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-class BrowserWindow(QMainWindow):
-    """Shows a `RunBrowser`, and tells it what the user chose."""
+class BenchWindow(QMainWindow):
+    """Six panels, the banner above them, and a line for what went wrong.
 
-    def __init__(self, browser: RunBrowser) -> None:
+    Parameters
+    ----------
+    lab : Lab
+        Closed with the window.
+    settings : QSettings
+        Where the layout is remembered.
+    bench_file : str, optional
+        Connected at once.
+    """
+
+    def __init__(self, lab: Lab, settings: QSettings, bench_file: str = "") -> None:
         super().__init__()
-        self.browser = browser
-        self.message, self.banner = QLabel(wordWrap=True), QLabel(wordWrap=True)
-        self.message.setStyleSheet("background: #ffe08a; color: black; padding: 6px")
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.runs = RowTable(RUN_HEADER)
-        self.responses = RowTable(RESPONSE_HEADER)
-        self.plot = TracePlot()
-        self.features = RowTable(FEATURE_HEADER)
+        self.lab = lab
+        self._settings = settings
+        self._is_closed = self._is_laid_out = False
+        use_theme_in_plots()
+        remembered = str(settings.value("bench_file", ""))
+        self.bench = BenchPanel(lab.bench, bench_file or remembered)
+        self.device = DevicePanel(lab.device)
+        self.run = RunPanel(lab.bench, lab.queue, lab.device)
+        self.live = LivePanel(lab.bench, lab.live, lab.compare)
+        self.compare = ComparePanel(lab.compare, lab.device)
+        self.history = HistoryPanel(lab.history, lab.device, lab.queue)
+        self.banner = Banner(lab.bench)
+        self.docks: dict[str, QDockWidget] = {}
         self._arrange()
-        self._connect()
-        self._show_run()
-        self._show_message()
-        browser.refresh()
-        self.runs.setFocus()
+        self._bind_keys()
+        lab.office.on_error = self.say
+        lab.bench.subscribe("state", self._remember_bench)
+        self._frames = QTimer(self, interval=FRAME_MS)
+        self._frames.timeout.connect(self._next_frame)
+        self._frames.start()
+        self._looks = QTimer(self, interval=REFRESH_MS)
+        self._looks.timeout.connect(lab.refresh)
+        self._looks.start()
+        lab.refresh()
+        if bench_file:
+            lab.bench.connect(bench_file)
+
+    def say(self, text: str) -> None:
+        """Show what went wrong, and what to do, until it is dismissed."""
+        self.message.setText(" ".join(text.split()))
+        self._message_bar.setVisible(bool(text))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Place the docks when the window is first seen: earlier, Qt leaves a tab bar behind."""
+        super().showEvent(event)
+        if not self._is_laid_out:
+            self._is_laid_out = True
+            self._lay_out()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """End what goes on safely, and only then close."""
+        if self._is_closed:
+            event.accept()
+            return
+        event.ignore()
+        if self._looks.isActive():
+            self._settings.setValue("geometry", self.saveGeometry())
+            self._settings.setValue("layout", self.saveState())
+            self._looks.stop()
+            self.setEnabled(self.lab.bench.running is not None)
+            self.say(
+                "Closing: the run is brought to its safe end first ..." if self.isEnabled() else ""
+            )
+            self.lab.bench.thread.close(0.0)
+            self._closing = QTimer(self, interval=_CLOSING_MS)
+            self._closing.timeout.connect(self._close_when_safe)
+            self._closing.start()
+
+    def _close_when_safe(self) -> None:
+        if self.lab.bench.thread.is_alive:
+            return
+        self._closing.stop()
+        self._frames.stop()
+        self.lab.office.deliver()
+        self.lab.close()
+        self._is_closed = True
+        self.close()
 
     def _arrange(self) -> None:
-        left = _split(Qt.Orientation.Vertical, (self.runs, 3), (self.responses, 4))
-        right = _split(Qt.Orientation.Vertical, (self.plot, 5), (self.features, 2))
-        central = QWidget()
-        column = QVBoxLayout(central)
-        column.addWidget(self.message)
-        column.addWidget(self.banner)
-        column.addWidget(_split(Qt.Orientation.Horizontal, (left, 2), (right, 3)), stretch=1)
-        self.setCentralWidget(central)
-        self.setWindowTitle(f"labbench: {self.browser.store.name}")
+        self.setWindowTitle(f"labbench: {self.lab.store.name}")
+        self.setDockNestingEnabled(True)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self._add_bar("banner", self.banner)
+        self._add_message()
+        for name in (*_LEFT, *_RIGHT):
+            dock = QDockWidget(name, self)
+            dock.setObjectName(name)
+            dock.setWidget(getattr(self, name.lower()))
+            self.docks[name] = dock
         self.statusBar().addWidget(QLabel(_HINTS))
-        self.resize(1360, 860)
+        self.resize(1440, 900)
 
-    def _connect(self) -> None:
-        browser = self.browser
-        browser.subscribe("runs", self._show_runs)
-        browser.subscribe("run", self._show_run)
-        browser.subscribe("response", self._show_response)
-        browser.subscribe("features", self._show_features)
-        browser.subscribe("message", self._show_message)
-        self.runs.row_chosen.connect(lambda row: browser.choose_run(browser.runs[row].id))
-        self.responses.row_chosen.connect(browser.choose_response)
-        QShortcut(QKeySequence("F5"), self, lambda: browser.refresh(reread=True))
-        QShortcut(QKeySequence("Ctrl+Q"), self, self.close)
+    def _lay_out(self) -> None:
+        """Place the docks, as they were left or side by side."""
+        areas = Qt.DockWidgetArea
+        for area, names in ((areas.LeftDockWidgetArea, _LEFT), (areas.RightDockWidgetArea, _RIGHT)):
+            first = self.docks[names[0]]
+            self.addDockWidget(area, first)
+            for name in names[1:]:
+                self.tabifyDockWidget(first, self.docks[name])
+            first.raise_()
+        sides = [self.docks[_LEFT[0]], self.docks[_RIGHT[0]]]
+        self.resizeDocks(sides, [4, 7], Qt.Orientation.Horizontal)
+        self._restore()
 
-    def _show_runs(self) -> None:
-        runs, chosen = self.browser.runs, self.browser.run
-        rows = [run_row(run) for run in runs]
-        places = {run.id: place for place, run in enumerate(runs)}
-        self.runs.show_rows(rows, places[chosen.id] if chosen is not None else 0)
+    def _add_bar(self, name: str, widget: QWidget) -> QToolBar:
+        bar = QToolBar(name, self)
+        bar.setObjectName(name)
+        bar.setMovable(False)
+        bar.setFloatable(False)
+        # Nobody hides what must always be seen.
+        bar.toggleViewAction().setVisible(False)
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        bar.addWidget(widget)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
+        self.addToolBarBreak(Qt.ToolBarArea.TopToolBarArea)
+        return bar
 
-    def _show_run(self) -> None:
-        run = self.browser.run
-        if run is None:
-            self._show_banner(_NO_RUN_COLOUR, "NO RUNS YET", "")
-        else:
-            self._show_banner(_COLOURS[origin(run)], origin(run).upper(), run_words(run))
-        responses = self.browser.responses
-        rows = [response_row(ordinal, response) for ordinal, response in enumerate(responses)]
-        self.responses.show_rows(rows, self.browser.ordinal if rows else None)
+    def _add_message(self) -> None:
+        self.message = QLabel(wordWrap=True)
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._message_bar = self._add_bar("message", self.message)
+        self._message_bar.setStyleSheet(f"QToolBar {{ {WARNING} }} QLabel {{ {WARNING} }}")
+        dismiss = QPushButton("Dismiss")
+        dismiss.clicked.connect(lambda: self.say(""))
+        self._message_bar.addWidget(dismiss)
+        self.message.setMinimumWidth(600)
+        self._message_bar.hide()
 
-    def _show_banner(self, colour: str, word: str, details: str) -> None:
-        self.banner.setStyleSheet(f"background: {colour}; color: white; padding: 6px")
-        big = f'<span style="font-size: 20pt; font-weight: bold">{word}</span>'
-        self.banner.setText(f"{big}&nbsp;&nbsp;&nbsp;{escape(details)}")
+    def _bind_keys(self) -> None:
+        bench, queue = self.lab.bench, self.run.queue_view
+        for key, act in (
+            (ALL_OFF_KEY, bench.all_off),
+            ("F9", queue.start.click),
+            ("F10", queue.abort.click),
+            ("F5", self.lab.refresh),
+            ("Ctrl+Q", self.close),
+        ):
+            shortcut = QShortcut(QKeySequence(key), self, act)
+            # Also from a panel that floats in a window of its own.
+            shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
+        for number, dock in enumerate(self.docks.values(), start=1):
+            action = QAction(dock.windowTitle(), self)
+            action.setShortcut(QKeySequence(f"Ctrl+{number}"))
+            action.triggered.connect(lambda _=False, dock=dock: (dock.show(), dock.raise_()))
+            self.addAction(action)
 
-    def _show_response(self) -> None:
-        run = self.browser.run
-        colour = _NO_RUN_COLOUR if run is None else _COLOURS[origin(run)]
-        self.plot.show_response(self.browser.response, colour)
+    def _restore(self) -> None:
+        for name, restore in (("geometry", self.restoreGeometry), ("layout", self.restoreState)):
+            saved = self._settings.value(name)
+            if isinstance(saved, QByteArray):
+                restore(saved)
+        self._message_bar.hide()
 
-    def _show_features(self) -> None:
-        self.features.show_rows([feature_row(record) for record in self.browser.features])
+    def _remember_bench(self) -> None:
+        if self.lab.bench.state == "ready":
+            self._settings.setValue("bench_file", self.bench.file.text())
 
-    def _show_message(self) -> None:
-        self.message.setText(self.browser.message)
-        self.message.setVisible(bool(self.browser.message))
-
-
-def _split(orientation: Qt.Orientation, *parts: tuple[QWidget, int]) -> QSplitter:
-    splitter = QSplitter(orientation)
-    splitter.setChildrenCollapsible(False)
-    for place, (widget, stretch) in enumerate(parts):
-        splitter.addWidget(widget)
-        splitter.setStretchFactor(place, stretch)
-    return splitter
+    def _next_frame(self) -> None:
+        self.lab.office.deliver()
+        self.live.refresh()

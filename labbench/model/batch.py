@@ -50,6 +50,8 @@ class Job:
         Name of the event that ends a trial, none if empty.
     stop_from_s : float
         From when on it does.
+    threshold_v : float or None
+        Node voltage whose upward crossing is a spike; None for `integration.threshold_v`.
     """
 
     card: ModelCard
@@ -61,6 +63,7 @@ class Job:
     first_trial: int = 0
     stop_at: str = ""
     stop_from_s: float = 0.0
+    threshold_v: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +281,7 @@ def _play_in(
         np.concatenate([one.first_trial + np.arange(one.repeats) for one in jobs]),
         np.array([packed[id(one.card)] for one in jobs]),
         np.array([one.device for one in jobs]),
-        np.array([threshold_v(one.card) for one in jobs]),
+        np.array([threshold_v(j.card) if j.threshold_v is None else j.threshold_v for j in jobs]),
         np.array([EVENT_NAMES.index(one.stop_at) if one.stop_at else -1 for one in jobs]),
         np.array([one.stop_from_s for one in jobs], np.float64),
         corner_s, level, corners, sample_s, times,

@@ -1,8 +1,8 @@
-"""From a device's recordings in the store to fit, comparison and report."""
+"""From a device's recordings in the store to comparison and report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ from labbench.compare import (
     energy_per_spike,
     inferred_energy,
     inferred_rows,
-    replay,
+    play_again,
 )
 from labbench.errors import FitError, NotFoundError
 from labbench.features import PROPERTIES, Feature, Response
-from labbench.fit import FitResult, fit_memristor, fit_neuron
-from labbench.model import Loading, ModelCard, read_card
+from labbench.fit import FitResult
+from labbench.model import Loading, ModelCard
 from labbench.report.page import write_report
 from labbench.report.scorecard import scorecard_of
-from labbench.store import FitRecord, RunRecord, SessionRecord, Store
+from labbench.store import RunRecord, SessionRecord, Store
 from procedures import PROCEDURES
 
 # What recordings of other tools say; our own procedures name their properties themselves.
@@ -31,13 +31,8 @@ IMPORTED = {
     "imported_sweep": ("volatile_switching",),
     "imported_pulse": ("pulse_switching", "relaxation"),
 }
-# Smooth in the parameters, so that a fit may lean on them; the rest shows whether it holds.
-FIT_DATA = ("threshold_firing", "refractory_period", "identification_steps", "step_latency")
-PRIOR_CARDS = {"neuron": "b1", "memristor": "memristor"}
 # A simulated answer costs up to a second where a slow sweep meets fast jumps.
 MOST_SIMULATED = {"imported_sweep": 10}
-# More trials for each recorded one say little: the measured error rules the difference by then.
-ENOUGH_SIMULATED, MOST_REPEATS = 400, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +68,11 @@ class DeviceData:
                     r for r in self.responses[run.id] if run.procedure in PROCEDURES or _is_up(r)
                 )
         return grouped
+
+    def shortened(self) -> dict[str, list[Response]]:
+        """Return those to simulate: of what is slow to simulate only the first ones."""
+        most = min((MOST_SIMULATED.get(run.procedure, 10**9) for run in self.runs), default=10**9)
+        return {name: responses[:most] for name, responses in self.measured().items()}
 
 
 def load_device(
@@ -122,42 +122,6 @@ def load_device(
     return DeviceData(device, kind, runs, {r.id: store.responses(r.id) for r in runs}, loading)
 
 
-def fit_device(store: Store, data: DeviceData, prior_card: ModelCard | None = None) -> FitResult:
-    """Fit a device's recordings, and keep card and result in the store.
-
-    Raises
-    ------
-    FitError
-        If the kind of device has no fit, or its data do not allow one.
-    """
-    if data.kind not in PRIOR_CARDS:
-        raise FitError(f"A {data.kind} has no model here: {', '.join(PRIOR_CARDS)} have.")
-    prior = prior_card or read_card(PRIOR_CARDS[data.kind])
-    name = f"{data.name}-fit"
-    runs = data.runs
-    if data.kind == "neuron":
-        runs = tuple(run for run in runs if run.procedure in FIT_DATA) or runs
-        responses = [r for run in runs for r in data.responses[run.id]]
-        result = fit_neuron(responses, prior, loading=data.loading, name=name)
-    else:
-        result = fit_memristor(data.all_responses(), prior, name=name)
-    run_ids = [run.id for run in runs]
-    store.save_fit(
-        store.save_card(result.card),
-        run_ids,
-        str(result.outcome),
-        result.to_dict(),
-        store.dataset_sha256(run_ids),
-    )
-    return result
-
-
-def latest_fit(store: Store, device: str) -> tuple[FitRecord, FitResult]:
-    """Return the newest fit of a device, as stored and rebuilt."""
-    record = store.latest_fit(device)
-    return record, FitResult.from_dict(record.document)
-
-
 def report_device(
     store: Store,
     data: DeviceData,
@@ -166,6 +130,7 @@ def report_device(
     *,
     seed: int = 0,
     truth: ModelCard | None = None,
+    fitted: Collection[int] | None = None,
 ) -> Scorecard:
     """Simulate the recorded stimuli with the fitted card and lay the two side by side.
 
@@ -180,13 +145,16 @@ def report_device(
         Of the simulated trials.
     truth : ModelCard, optional
         Where a simulated bench knows it.
+    fitted : collection of int, optional
+        Runs that the fit saw: their rows are told from those that are held out.
     """
     if fit.card.circuit != data.kind:
         raise FitError(
             f"{data.name!r} is a {data.kind}; card {fit.card.name!r} is of a {fit.card.circuit}."
         )
     measured = data.measured()
-    simulated = _simulate(data, measured, fit.card, seed)
+    simulated = play_again(data.shortened(), fit.card, seed=seed, loading=data.loading)
+    rows = compare_responses(measured, simulated, seed=seed, fitted=_seen(data, fitted))
     spiking = measured.get("energy_per_spike", [])
     inferred = inferred_energy(fit.card, spiking, seed=seed, loading=data.loading)
     energy = energy_of(fit.card, PROPERTIES["energy_per_spike"][0](spiking), inferred)
@@ -194,7 +162,7 @@ def report_device(
     scorecard = scorecard_of(
         data.name,
         fit,
-        (*compare_responses(measured, simulated), *inferred_rows("energy_per_spike", inferred)),
+        (*rows, *inferred_rows("energy_per_spike", inferred)),
         seed=seed,
         energy=energy or energy_per_spike(fit.card, singles, loading=data.loading),
         truth=truth,
@@ -208,7 +176,7 @@ def report_device(
             scorecard=scorecard,
             fit=fit,
             measured=measured,
-            simulated=simulated,
+            simulated=simulated.responses,
             provenance=_provenance(store, data, seed),
             notes=_notes(data),
         )
@@ -233,23 +201,11 @@ def save_features(store: Store, run_id: int, drawn: Mapping[str, Sequence[Featur
         store.save_features(run_id, name, features, name, PROPERTIES[name][1])
 
 
-def _simulate(
-    data: DeviceData, measured: Mapping[str, list[Response]], card: ModelCard, seed: int
-) -> dict[str, list[Response]]:
-    """Replay each list of responses once, however many properties read it."""
-    played: dict[tuple[int, ...], list[Response]] = {}
-    simulated = {}
-    most = min((MOST_SIMULATED.get(run.procedure, 10**9) for run in data.runs), default=10**9)
-    for name, responses in measured.items():
-        key = tuple(id(response) for response in responses)
-        if key not in played:
-            chosen = responses[:most]
-            repeats = max(1, min(MOST_REPEATS, ENOUGH_SIMULATED // max(len(chosen), 1)))
-            if most < 10**9:
-                repeats = 1
-            played[key] = replay(chosen, card, seed=seed, repeats=repeats, loading=data.loading)
-        simulated[name] = played[key]
-    return simulated
+def _seen(data: DeviceData, fitted: Collection[int] | None) -> dict[int, bool] | None:
+    """Return for each response whether its run is among those that a fit saw."""
+    if fitted is None:
+        return None
+    return {id(r): run.id in fitted for run in data.runs for r in data.responses[run.id]}
 
 
 def _is_up(response: Response) -> bool:

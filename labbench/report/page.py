@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 import labbench
 from labbench.compare import Scorecard
+from labbench.compare.margins import EQUIVALENT
+from labbench.compare.verdict import SIGNIFICANCE
 from labbench.features import Response
 from labbench.fit import FitResult
 from labbench.report.energy import energy_branches, energy_words
@@ -94,6 +96,8 @@ def render_report(
         verdicts=property_verdicts(scorecard),
         signs=SIGNS,
         groups=feature_groups(scorecard),
+        significance=f"{SIGNIFICANCE:g}",
+        equivalent=f"{100 * EQUIVALENT:g} %",
         parameters=parameter_rows(scorecard),
         has_truth=any(row.truth is not None for row in scorecard.parameters),
         branches=energy_branches(scorecard.energy),

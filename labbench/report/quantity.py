@@ -51,6 +51,13 @@ def format_quantity(value: float | None, stderr: float | None, unit: str) -> str
     return f"{text}{_SPACE}{written}" if written else text
 
 
+def format_error(stderr: float, unit: str) -> str:
+    """Return a standard error alone, with two digits."""
+    if not stderr > 0:
+        return "0"
+    return format_quantity(float(f"{stderr:.1e}"), None, unit)
+
+
 def format_p(p_value: float) -> str:
     """Return a p-value with two digits, ``< 0.001`` where more would be false precision."""
     if not isfinite(p_value):

@@ -6,21 +6,33 @@ from collections import Counter
 from dataclasses import dataclass
 from math import isfinite
 
-from labbench.compare import Comparison, Estimate, ParameterRow, Scorecard
+from labbench.compare import (
+    AGREES,
+    CANNOT_TELL,
+    DISAGREES,
+    Comparison,
+    Estimate,
+    ParameterRow,
+    Scorecard,
+)
 from labbench.features import Outcome
 from labbench.fit import FitResult
 from labbench.model import PARAMETERS
 from labbench.report.quantity import (
     MISSING,
+    format_error,
     format_p,
     format_quantity,
     format_sigma,
 )
-from labbench.report.verdict import AGREES, CANNOT_TELL, DISAGREES, INFERRED, SIGNS
+from labbench.report.verdict import INFERRED, SIGNS, property_verdicts
 from labbench.report.wording import count, feature_phrase, feature_words
 
 # Above this, what is left is more than the errors that were stated.
 POOR_FIT = 2.0
+# A longer scorecard is folded.
+SHORT = 30
+HELD_OUT = "held out"
 
 
 @dataclass(frozen=True)
@@ -33,10 +45,24 @@ class FeatureRow:
     measured_n: int
     simulated: str
     simulated_n: int
+    parts: str
     difference: str
     p: str
     verdict: str
     sign: str
+    role: str
+
+
+@dataclass(frozen=True)
+class FeatureGroup:
+    """The lines of one property, with what they say in sum; `is_open` if to be seen at once."""
+
+    property: str
+    verdict: str
+    sign: str
+    summary: str
+    is_open: bool
+    rows: list[FeatureRow]
 
 
 @dataclass(frozen=True)
@@ -61,6 +87,7 @@ class FitSummary:
     nfree: int
     outcome: str
     message: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -84,6 +111,16 @@ def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
         if counts[CANNOT_TELL]:
             text += f", {counts[CANNOT_TELL]} cannot be told with these errors"
         flags.append(Flag(f"{text}.", False))
+        inside = [r.within for r in scorecard.properties if r.role == HELD_OUT]
+        known = [within for within in inside if within is not None]
+        if known:
+            flags.append(
+                Flag(
+                    f"{sum(known)} of {count(len(known), 'feature')} that the fit did not see "
+                    f"lie within their 95 % interval.",
+                    False,
+                )
+            )
     against = [row for row in scorecard.properties if row.verdict == DISAGREES]
     if against:
         where: dict[str, list[str]] = {}
@@ -91,16 +128,12 @@ def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
             where.setdefault(feature_words(row.feature)[0], []).append(feature_phrase(row.feature))
         named = [f"{name} ({len(p)} times)" if len(p) > 1 else p[0] for name, p in where.items()]
         flags.append(Flag(f"Model and measurement differ in {', '.join(named)}.", True))
-    redchi = fit.redchi if fit is not None else scorecard.redchi
-    if redchi is not None and redchi > POOR_FIT:
-        flags.append(
-            Flag(
-                f"The model does not explain these data: reduced chi-square {redchi:.1f}, where "
-                f"about 1 is expected. The parameters are the best of a poor fit and their errors "
-                f"are too small.",
-                True,
-            )
+    discrepancy = _discrepancy(scorecard, fit)
+    if discrepancy:
+        text = (
+            f"{discrepancy} The parameters are the best of a poor fit: their errors are too small."
         )
+        flags.append(Flag(text, True))
     if fit is not None and fit.outcome is not Outcome.OK:
         flags.append(Flag(f"The fit: {fit.outcome}. {fit.message}", True))
     assumed = [row.name for row in scorecard.parameters if not row.identifiable]
@@ -115,14 +148,39 @@ def headline(scorecard: Scorecard, fit: FitResult | None) -> list[Flag]:
     return flags
 
 
-def feature_groups(scorecard: Scorecard) -> list[tuple[str, list[FeatureRow]]]:
-    """Return the scorecard's lines by property, the conditions of a feature together."""
+def _discrepancy(scorecard: Scorecard, fit: FitResult | None) -> str:
+    """Return what the model does not explain: the fit's own words, or its chi-square's."""
+    if fit is not None and fit.discrepancy:
+        return fit.discrepancy
+    redchi = fit.redchi if fit is not None else scorecard.redchi
+    if redchi is None or not redchi > POOR_FIT:
+        return ""
+    return (
+        f"The model does not explain these data: reduced chi-square {redchi:.1f}, where about 1 "
+        "is expected."
+    )
+
+
+def feature_groups(scorecard: Scorecard) -> list[FeatureGroup]:
+    """Return the scorecard's lines by property, the conditions of a feature together.
+
+    Of a long scorecard only what disagrees is open.
+    """
     groups: dict[str, dict[str, list[FeatureRow]]] = {}
     for row in scorecard.properties:
         line = _feature_row(row)
         groups.setdefault(row.property, {}).setdefault(line.feature, []).append(line)
+    verdicts = {each.property: each for each in property_verdicts(scorecard)}
+    is_short = len(scorecard.properties) <= SHORT
     return [
-        (name, [line for lines in features.values() for line in lines])
+        FeatureGroup(
+            property=name,
+            verdict=verdicts[name].verdict,
+            sign=SIGNS[verdicts[name].verdict],
+            summary=verdicts[name].summary,
+            is_open=is_short or verdicts[name].verdict == DISAGREES,
+            rows=[line for lines in features.values() for line in lines],
+        )
         for name, features in groups.items()
     ]
 
@@ -142,6 +200,7 @@ def fit_summary(fit: FitResult | None) -> FitSummary | None:
         nfree=fit.nfree,
         outcome=str(fit.outcome),
         message=fit.message,
+        notes=fit.notes,
     )
 
 
@@ -154,11 +213,23 @@ def _feature_row(row: Comparison) -> FeatureRow:
         measured_n=row.measured.n,
         simulated=_estimate(row.simulated, row.unit),
         simulated_n=row.simulated.n,
+        parts=error_parts(row),
         difference=format_sigma(row.difference_sigma),
         p=format_p(row.p_value),
         verdict=row.verdict,
         sign=SIGNS.get(row.verdict, ""),
+        role=row.role,
     )
+
+
+def error_parts(row: Comparison) -> str:
+    """Return the simulated value's error by its trials and by the card; empty without one."""
+    if not isfinite(row.trials_stderr):
+        return ""
+    if row.card_stderr == 0.0 and row.trials_stderr == 0.0:
+        return MISSING
+    card = format_error(row.card_stderr, row.unit) if isfinite(row.card_stderr) else "unknown"
+    return f"{format_error(row.trials_stderr, row.unit)} | {card}"
 
 
 def measured_text(row: Comparison) -> str:

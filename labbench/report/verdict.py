@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from labbench.compare import Scorecard
+from labbench.compare import AGREES, CANNOT_TELL, DISAGREES, PUBLISHED, Scorecard
 from labbench.report.wording import count
 
-# What a neuron's scorecard answers to, measured or not.
-NEURON_PROPERTIES = (
-    "leaky_integration",
-    "threshold_firing",
-    "cascaded_propagation",
-    "intrinsic_plasticity",
-    "refractory_period",
-    "stochasticity",
-    "energy_per_spike",
-)
-AGREES, DISAGREES, CANNOT_TELL = "agrees", "disagrees", "cannot tell"
 NOT_MEASURED, INFERRED = "not measured", "inferred"
 # Verdicts must be told apart without colour.
 SIGNS = {AGREES: "✓", DISAGREES: "✗", CANNOT_TELL: "?", NOT_MEASURED: "–", INFERRED: "≈"}
@@ -50,8 +39,8 @@ def property_verdicts(scorecard: Scorecard) -> tuple[PropertyVerdict, ...]:
         if row.verdict == INFERRED:
             continue
         counts.setdefault(row.property, Counter())[row.verdict] += 1
-    is_neuron = any(name in NEURON_PROPERTIES for name in counts)
-    names = dict.fromkeys([*(NEURON_PROPERTIES if is_neuron else ()), *counts])
+    is_neuron = any(name in PUBLISHED for name in counts)
+    names = dict.fromkeys([*(PUBLISHED if is_neuron else ()), *counts])
     return tuple(_together(name, counts.get(name), scorecard) for name in names)
 
 

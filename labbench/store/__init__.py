@@ -20,13 +20,16 @@ from labbench.store.records import (
     FitRecord,
     InstrumentRecord,
     JournalRecord,
+    PointRecord,
     PulseRow,
     RunRecord,
     SessionRecord,
+    SweepRecord,
     WaferRecord,
 )
 from labbench.store.store import Store
 from labbench.store.summary import RunList, RunSummary, run_table
+from labbench.store.sweeps import Site
 from labbench.store.waveforms import WaveformRecord
 
 __all__ = [
@@ -42,13 +45,16 @@ __all__ = [
     "FitRecord",
     "InstrumentRecord",
     "JournalRecord",
+    "PointRecord",
     "Preview",
     "PulseRow",
     "RunList",
     "RunRecord",
     "RunSummary",
     "SessionRecord",
+    "Site",
     "Store",
+    "SweepRecord",
     "WaferRecord",
     "WaveformRecord",
     "check",

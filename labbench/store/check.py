@@ -245,6 +245,13 @@ def _unfinished(store: Store) -> Iterator[str]:
             f"Of run {run_id}, {n} stimuli were applied, or were about to be, and not recorded: "
             "they count in the ledger."
         )
+    for sweep in store.sweeps():
+        n = sum(p.state == "interrupted" for p in store.sweep_points(sweep.id))
+        if n:
+            yield (
+                f"Of sweep {sweep.name!r}, {n} points are interrupted and may have been applied: "
+                "look at those devices, and have them repeated, or leave them."
+            )
 
 
 def _alive(store: Store) -> Sequence[int]:

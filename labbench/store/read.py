@@ -25,17 +25,26 @@ from labbench.store.records import (
     SessionRecord,
 )
 
+_DEVICES = (
+    select(schema.device, schema.wafer.c.label.label("wafer"), schema.die.c.x, schema.die.c.y)
+    .join_from(schema.device, schema.die, isouter=True)
+    .join(schema.wafer, isouter=True)
+)
+
 
 def devices(connection: Connection) -> list[DeviceRecord]:
     """See `Store.devices`."""
-    asked = (
-        select(schema.device, schema.wafer.c.label.label("wafer"), schema.die.c.x, schema.die.c.y)
-        .join_from(schema.device, schema.die, isouter=True)
-        .join(schema.wafer, isouter=True)
-        .order_by(schema.device.c.name)
-    )
-    rows = connection.execute(asked)
+    rows = connection.execute(_DEVICES.order_by(schema.device.c.name))
     return [DeviceRecord(**row) for row in rows.mappings()]
+
+
+def device(connection: Connection, device_id: int) -> DeviceRecord:
+    """See `Store.device`."""
+    asked = _DEVICES.where(schema.device.c.id == int(device_id))
+    found = connection.execute(asked).mappings().one_or_none()
+    if found is None:
+        raise NotFoundError(f"There is no device {device_id} in this database.")
+    return DeviceRecord(**found)
 
 
 def require_device(connection: Connection, name: str) -> None:
@@ -99,8 +108,19 @@ def compliance_checks(connection: Connection, run_id: int) -> list[ComplianceRec
     return [ComplianceRecord(**row) for row in connection.execute(asked).mappings()]
 
 
+def run(connection: Connection, run_id: int) -> RunRecord:
+    """See `Store.run`."""
+    run_row(connection, run_id)  # says which there are, if that one is not
+    (found,) = runs(connection, None, None, None, run_id)
+    return found
+
+
 def runs(
-    connection: Connection, device: str | None, procedure: str | None, state: str | None
+    connection: Connection,
+    device: str | None,
+    procedure: str | None,
+    state: str | None,
+    run_id: int | None = None,
 ) -> list[RunRecord]:
     """See `Store.runs`."""
     if device is not None:
@@ -133,6 +153,7 @@ def runs(
         (schema.device.c.name, device),
         (run.procedure, procedure),
         (run.state, state),
+        (run.id, run_id),
     ):
         if wanted is not None:
             asked = asked.where(column == wanted)

@@ -71,10 +71,20 @@ class Reader:
         with reading(self.engine) as connection:
             return read.devices(connection)
 
+    def device(self, device_id: int) -> DeviceRecord:
+        """Return a device by its id."""
+        with reading(self.engine) as connection:
+            return read.device(connection, device_id)
+
     def session(self, session_id: int) -> SessionRecord:
         """Return a session with its instruments."""
         with reading(self.engine) as connection:
             return read.session(connection, session_id)
+
+    def run(self, run_id: int) -> RunRecord:
+        """Return one run."""
+        with reading(self.engine) as connection:
+            return read.run(connection, run_id)
 
     def runs(
         self, device: str | None = None, procedure: str | None = None, state: str | None = None

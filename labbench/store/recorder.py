@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from labbench.features import Response
-from labbench.store import ledger, places, provenance, responses, schema, write
+from labbench.store import ledger, places, planned, provenance, responses, schema, write
 from labbench.store.dose import Dose
 from labbench.store.engine import writing
 from labbench.store.identity import add_instrument, parse_identity
@@ -149,11 +149,36 @@ class Recorder(Reader):
                 procedure_sha256,
             )
 
-    def start_run(self, run_id: int) -> None:
-        """Start a planned run; it is running, in this process, until `end_run`."""
+    def start_run(self, run_id: int, session_id: int | None = None) -> None:
+        """Start a planned run; it is running, in this process, until `end_run`.
+
+        Parameters
+        ----------
+        run_id : int
+        session_id : int, optional
+            Of whoever starts it, if that is not the session that planned it.
+        """
         owner = this_process()
         with writing(self.engine) as connection:
-            write.start_run(connection, run_id, owner)
+            write.start_run(connection, run_id, owner, session_id)
+
+    def order_planned(self, run_ids: Sequence[int]) -> None:
+        """Put planned runs into another order; planned runs are started by ascending number.
+
+        The numbers stay where they are, and what is planned moves between them.
+
+        Parameters
+        ----------
+        run_ids : sequence of int
+            Each planned run that moves, once, in the order that is wanted.
+        """
+        with writing(self.engine) as connection:
+            planned.order(connection, run_ids)
+
+    def remove_planned(self, run_ids: Sequence[int]) -> None:
+        """Forget planned runs, all or none; one that was ever started stays for good."""
+        with writing(self.engine) as connection:
+            planned.remove(connection, run_ids)
 
     def begin_run(
         self,

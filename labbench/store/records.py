@@ -296,3 +296,56 @@ class ComparisonRecord:
     card_id: int
     document: Document
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """A sweep over a wafer.
+
+    Attributes
+    ----------
+    wafer : str
+        Its label.
+    plan : mapping
+        The whole plan, JSON-ready.
+    owner : mapping or None
+        Host, pid and token of the process that works through it; None if none does.
+    """
+
+    id: int
+    wafer: str
+    name: str
+    plan: Document
+    plan_sha256: str
+    owner: Document | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class PointRecord:
+    """One procedure on one device of a sweep.
+
+    Attributes
+    ----------
+    ordinal, attempt : int
+        Place in the sweep, and which try at it, both from zero.
+    state : str
+        "planned", "moving", "applying", "recorded", "failed", "skipped" or "interrupted".
+    run_id : int or None
+        The run that it became.
+    note : str
+        Why it is as it is, for people.
+    """
+
+    id: int
+    sweep_id: int
+    ordinal: int
+    attempt: int
+    device_id: int
+    device: str
+    procedure: str
+    settings: Document
+    state: str
+    run_id: int | None
+    note: str
+    changed_at: datetime

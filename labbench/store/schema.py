@@ -6,15 +6,12 @@ nothing that others refer to can be deleted. A change here needs a revision in `
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     CheckConstraint,
     Column,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -33,7 +30,9 @@ from labbench.store.columns import (
     text,
     whole,
 )
-from labbench.store.states import RUN_STATES
+from labbench.store.states import POINT_STATES, RUN_STATES
+from labbench.store.tables import metadata as metadata
+from labbench.store.tables import strict_table
 
 DEVICE_KINDS = ("neuron", "memristor", "transistor", "resistor")
 # An untag and an include take back the tag and the exclude before them: no line is ever removed.
@@ -41,22 +40,7 @@ JOURNAL_KINDS = ("note", "tag", "untag", "exclude", "include")
 # What a budget can bound: the columns of a dose that add up, and the largest voltage.
 BUDGETED = ("n_pulses", "at_voltage_s", "charge_c", "energy_j", "peak_v")
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-
-def _table(name: str, *parts: Column[Any] | CheckConstraint | UniqueConstraint) -> Table:
-    return Table(name, metadata, *parts, sqlite_strict=True)
-
-
-wafer = _table(
+wafer = strict_table(
     "wafer",
     row_id(),
     text("label"),
@@ -67,7 +51,7 @@ wafer = _table(
 )
 
 # A place on a wafer, counted in dies from the one that its map calls 0, 0.
-die = _table(
+die = strict_table(
     "die",
     row_id(),
     reference("wafer", index=False),
@@ -76,7 +60,7 @@ die = _table(
     UniqueConstraint("wafer_id", "x", "y"),
 )
 
-device = _table(
+device = strict_table(
     "device",
     row_id(),
     text("name"),
@@ -88,7 +72,7 @@ device = _table(
     UniqueConstraint("name"),
 )
 
-session = _table(
+session = strict_table(
     "session",
     row_id(),
     text("operator"),
@@ -106,7 +90,7 @@ session = _table(
 )
 
 # What *IDN? says, in its parts; an answer that has no parts is whole in `model`.
-instrument = _table(
+instrument = strict_table(
     "instrument",
     row_id(),
     text("vendor"),
@@ -115,7 +99,7 @@ instrument = _table(
     UniqueConstraint("vendor", "model", "serial"),
 )
 
-instrument_state = _table(
+instrument_state = strict_table(
     "instrument_state",
     row_id(),
     reference("session"),
@@ -131,7 +115,7 @@ instrument_state = _table(
     day("calibration_due", nullable=True),
 )
 
-run = _table(
+run = strict_table(
     "run",
     row_id(),
     reference("session"),
@@ -167,7 +151,7 @@ setting = Table(
 )
 
 # Whose run it is, so that one whose process was killed is found by the next.
-run_owner = _table(
+run_owner = strict_table(
     "run_owner",
     reference("run", index=False, primary_key=True, autoincrement=False),
     text("host"),
@@ -176,7 +160,7 @@ run_owner = _table(
 )
 
 # What a device may take in all its life.
-budget = _table(
+budget = strict_table(
     "budget",
     row_id(),
     reference("device", index=False),
@@ -189,7 +173,7 @@ budget = _table(
 
 # What each stimulus did to the device: written before the trigger, when nobody knows yet whether
 # it will be recorded, so that nothing applied is ever missing.
-dose = _table(
+dose = strict_table(
     "dose",
     row_id(),
     reference("run", index=False),
@@ -210,7 +194,7 @@ dose = _table(
 
 # Where a source was limited during a run: what was asked for, the number that was sent, what the
 # instrument said it was set to, and whether the limit was seen to act.
-compliance_check = _table(
+compliance_check = strict_table(
     "compliance_check",
     row_id(),
     reference("run"),
@@ -225,7 +209,7 @@ compliance_check = _table(
 
 # One stimulus of any kind with the time base of what came back: even (interval_s), uneven (the
 # waveform "time"), or, with neither, only the order of the samples.
-stimulus = _table(
+stimulus = strict_table(
     "stimulus",
     row_id(),
     reference("run", index=False),
@@ -240,7 +224,7 @@ stimulus = _table(
 )
 
 # How the device was connected, as far as that is known; most imported recordings do not tell.
-connection = _table(
+connection = strict_table(
     "connection",
     reference("stimulus", index=False, primary_key=True, autoincrement=False),
     document("spec"),
@@ -260,7 +244,7 @@ pulse = Table(
     sqlite_with_rowid=False,
 )
 
-waveform = _table(
+waveform = strict_table(
     "waveform",
     row_id(),
     reference("stimulus", index=False),
@@ -280,7 +264,7 @@ waveform = _table(
 )
 
 # The samples apart from their description, so that a listing never walks over them.
-waveform_data = _table(
+waveform_data = strict_table(
     "waveform_data",
     reference("waveform", index=False, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
@@ -288,14 +272,14 @@ waveform_data = _table(
 
 # Lowest and highest count of each of n_bins stretches of a long waveform, in its own dtype: what
 # a plot of all of it needs.
-preview = _table(
+preview = strict_table(
     "preview",
     reference("waveform", index=False, primary_key=True, autoincrement=False),
     whole("n_bins"),
     Column("data", LargeBinary, nullable=False),
 )
 
-feature = _table(
+feature = strict_table(
     "feature",
     row_id(),
     reference("run", index=False),
@@ -314,7 +298,7 @@ feature = _table(
     UniqueConstraint("run_id", "property", "algorithm", "name", "at"),
 )
 
-model_card = _table(
+model_card = strict_table(
     "model_card",
     row_id(),
     Column("name", Text, nullable=False, index=True),
@@ -322,7 +306,7 @@ model_card = _table(
     moment("created_at"),
 )
 
-fit = _table(
+fit = strict_table(
     "fit",
     row_id(),
     reference("model_card"),
@@ -343,7 +327,7 @@ fit_input = Table(
     sqlite_with_rowid=False,
 )
 
-comparison = _table(
+comparison = strict_table(
     "comparison",
     row_id(),
     reference("device"),
@@ -353,7 +337,7 @@ comparison = _table(
 )
 
 # What people say about a run, a device or a wafer. Only ever added to.
-journal = _table(
+journal = strict_table(
     "journal",
     row_id(),
     text("kind"),
@@ -373,6 +357,42 @@ journal = _table(
     CheckConstraint(
         "kind NOT IN ('exclude', 'include') OR run_id IS NOT NULL", name="run_excluded"
     ),
+)
+
+# A plan of what is measured where on a wafer, and the process that works through it now.
+sweep = strict_table(
+    "sweep",
+    row_id(),
+    reference("wafer"),
+    text("name"),
+    document("plan"),
+    text("plan_sha256"),
+    document("owner", nullable=True),
+    moment("created_at"),
+    UniqueConstraint("name"),
+)
+
+# One procedure on one device of a sweep. A row is there before anything moves, and says that its
+# run is about to apply something before that run does.
+sweep_point = strict_table(
+    "sweep_point",
+    row_id(),
+    reference("sweep", index=False),
+    whole("ordinal"),
+    whole("attempt"),
+    reference("device"),
+    text("procedure"),
+    document("settings"),
+    text("state"),
+    reference("run", nullable=True),
+    text("note"),
+    moment("changed_at"),
+    one_of("state", POINT_STATES),
+    CheckConstraint(
+        "state NOT IN ('applying', 'recorded', 'interrupted') OR run_id IS NOT NULL", name="begun"
+    ),
+    CheckConstraint("state NOT IN ('planned', 'moving') OR run_id IS NULL", name="not_begun"),
+    UniqueConstraint("sweep_id", "ordinal", "attempt"),
 )
 
 only_inserted(journal)

@@ -1,10 +1,13 @@
-"""The states of a run, and from which to which it can go: the only place that says so.
+"""The states of a run and of a point of a sweep, and from which to which they can go.
 
-::
+The only place that says so::
 
-    planned -> running -> finished | aborted | failed | interrupted
+    run    planned -> running -> finished | aborted | failed | interrupted
 
-A run that ended stays as it ended.
+    point  planned -> moving -> applying -> recorded | failed | interrupted
+                  \\-> skipped          \\-> planned, only if nothing was applied
+
+A run that ended stays as it ended, and so does a point; one that lost its needles is planned anew.
 """
 
 from __future__ import annotations
@@ -18,7 +21,19 @@ TRANSITIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 RUN_STATES = tuple(TRANSITIONS)
 
+POINT_TRANSITIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "planned": ("moving", "applying", "skipped", "failed"),
+        "moving": ("planned", "applying", "skipped", "failed"),
+        "applying": ("planned", "recorded", "failed", "interrupted"),
+        **dict.fromkeys(("recorded", "failed", "skipped", "interrupted"), ()),
+    }
+)
+POINT_STATES = tuple(POINT_TRANSITIONS)
 
-def sources(state: str) -> tuple[str, ...]:
-    """Return the states from which a run can become `state`."""
-    return tuple(source for source, targets in TRANSITIONS.items() if state in targets)
+
+def sources(
+    state: str, transitions: Mapping[str, tuple[str, ...]] = TRANSITIONS
+) -> tuple[str, ...]:
+    """Return the states from which something can become `state`; a run, if not said otherwise."""
+    return tuple(source for source, targets in transitions.items() if state in targets)

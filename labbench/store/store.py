@@ -14,14 +14,14 @@ from labbench.store import provenance, schema, write
 from labbench.store.archive import open_read_only, why_read_only
 from labbench.store.engine import checkpoint, file_path, is_file, open_engine, remove_file, writing
 from labbench.store.migrate import require_newest
-from labbench.store.notebook import Notebook
 from labbench.store.place import warn_if_remote
 from labbench.store.postgres import server_url
+from labbench.store.sweepbook import SweepBook
 
 
-class Store(Notebook):
+class Store(SweepBook):
     """A lab database: what `Reader` finds, what `Recorder` records, what `Notebook` is
-    told, and results.
+    told, what `SweepBook` plans, and results.
 
     Every method that writes does so in one transaction: what it returned from is kept, even if
     the process is killed, and of what raised there is nothing. Several processes may read while

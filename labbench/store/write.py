@@ -140,9 +140,12 @@ def plan_run(
     return run_id
 
 
-def start_run(connection: Connection, run_id: int, owner: Process) -> None:
+def start_run(
+    connection: Connection, run_id: int, owner: Process, session_id: int | None = None
+) -> None:
     """See `Recorder.start_run`."""
-    _change_state(connection, run_id, "running", started_at=now())
+    moved = {} if session_id is None else {"session_id": int(session_id)}
+    _change_state(connection, run_id, "running", started_at=now(), **moved)
     connection.execute(insert(schema.run_owner).values(run_id=int(run_id), **asdict(owner)))
 
 

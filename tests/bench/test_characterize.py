@@ -11,7 +11,8 @@ from labbench.connection import Connection
 from labbench.errors import InstrumentError
 from labbench.features import PROPERTIES
 from labbench.model import Loading, read_card
-from labbench.report.device import fit_device, load_device
+from labbench.report.device import load_device
+from labbench.report.fits import fit_device
 from procedures import PROCEDURES, configure, find_procedure
 from procedures.players import ModelPlayer
 

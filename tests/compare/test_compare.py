@@ -6,7 +6,7 @@ from math import isnan, nan
 import pytest
 
 from labbench.compare import Scorecard, compare_responses, energy_per_spike, replay
-from labbench.compare.properties import holm
+from labbench.compare.verdict import holm
 from labbench.features import Response
 from labbench.model import read_card, simulate
 from labbench.model.energy import spike_energies

@@ -58,10 +58,27 @@ def test_without_ties_there_is_no_atom():
 def test_few_or_censored_trials_are_passed_over():
     assert stochasticity([]) == []
     assert stochasticity([single(1e-3)] * 19) == []
-    assert stochasticity([single(1e-3)] * 30 + [single(None)]) == []
+    assert stochasticity([single(1e-3)] * 15 + [single(None)] * 15) == []
     # Each amplitude for itself.
     mixed = [single(1e-3)] * 30 + [single(None, 0.6)] * 30
     assert {f.at["amplitude_v"] for f in stochasticity(mixed)} == {0.8}
+
+
+def test_one_censored_trial_among_hundreds_hides_nothing():
+    draw = np.random.default_rng(10)
+    late_s = 1e-3 * np.exp(draw.normal(0.5, 0.1, 180))
+    fired = [single(float(x)) for x in [1e-3] * 20 + [*late_s]]
+    names = ("latency_spread", "atom_fraction", "atom_latency")
+    every, with_one = (
+        {f.name: f for f in stochasticity(trials) if f.name in names}
+        for trials in (fired, [*fired, single(None)])
+    )
+    assert set(with_one) == set(every) == set(names)
+    assert with_one["atom_latency"].value == every["atom_latency"].value
+    # It counts as one of all trials, and as one that took the whole pulse.
+    assert with_one["atom_fraction"].value == pytest.approx(20 / 201)
+    assert with_one["latency_spread"].n == 201
+    assert 0 < with_one["latency_spread"].value - every["latency_spread"].value < 0.05
 
 
 def test_a_quiet_neuron_is_all_atom_and_a_noisy_one_is_not():
@@ -93,7 +110,9 @@ def test_many_trials_have_a_shape_and_censored_ones_are_counted():
     missed = answered.count([])
     assert 20 < missed < 60
     features = {f.name: f for f in stochasticity(trials)}
-    assert "latency_spread" not in features, "censored trials would narrow it"
+    restricted = np.log(np.minimum(latencies_s, pulse.width_s))
+    spread = features["latency_spread"]
+    assert (spread.value, spread.n) == (pytest.approx(restricted.std(ddof=1), rel=1e-2), 300)
     assert features["censored_fraction"].value == missed / 300
     assert features["latency_cv"].outcome is Outcome.CENSORED
     laws = {name: f for name, f in features.items() if "_aic_" in name}

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import os
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# Unless somebody asks for a real X server.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from labbench.features import Feature, Outcome, Response
-from labbench.gui.browser import RunBrowser
-from labbench.gui.window import BrowserWindow
+from labbench.gui.models.lab import Lab
+from labbench.gui.window import BenchWindow
 from labbench.model import read_card, simulate
 from labbench.stimulus import Pulse, PulseTrain
 from labbench.store import Store
+
+TEMPLATE = files("labbench.bench").joinpath("demo.toml").read_text("utf-8")
+LONG_MS = 60_000
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +63,47 @@ def add_run(store: Store, response: Response) -> Callable[..., int]:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, store: Store, add_run: Callable[..., int]) -> BrowserWindow:
+def bench_file(tmp_path: Path) -> str:
+    path = tmp_path / "bench.toml"
+    path.write_text(TEMPLATE.replace("spread = 0.3", "spread = 0.0"), "utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> QSettings:
+    return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def open_window(
+    qtbot: QtBot, store: Store, settings: QSettings
+) -> Iterator[Callable[..., BenchWindow]]:
+    """Return a function that opens a window; all of them are closed as a user does it."""
+    opened = []
+
+    def open_one(bench_file: str = "") -> BenchWindow:
+        window = BenchWindow(Lab(store), settings, bench_file)
+        opened.append(window)
+        window.show()
+        if bench_file:
+            ready = window.lab.bench
+            qtbot.waitUntil(lambda: ready.state == "ready" and bool(ready.roles), timeout=LONG_MS)
+        return window
+
+    yield open_one
+    for window in opened:
+        close(qtbot, window)
+
+
+@pytest.fixture
+def window(open_window: Callable[..., BenchWindow], add_run: Callable[..., int]) -> BenchWindow:
     add_run()
-    opened = BrowserWindow(RunBrowser(store))
-    qtbot.addWidget(opened)
-    opened.show()
-    return opened
+    return open_window()
+
+
+def close(qtbot: QtBot, window: BenchWindow) -> None:
+    window.close()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=LONG_MS)
+    # Its timers and plots must not outlive the test.
+    window.deleteLater()
+    qtbot.wait(1)

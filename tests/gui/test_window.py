@@ -1,121 +1,168 @@
-"""The window: what it shows of a run, and that it keeps up with a bench that is writing."""
+"""The window: who answers, keys, layout, what it says, and how it ends."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QTabBar
 
-from labbench.features import Response
-from labbench.gui.browser import RunBrowser
-from labbench.gui.plot import TracePlot
-from labbench.gui.window import BrowserWindow
-from labbench.spikes import find_spikes
-from labbench.stimulus import Pulse, PulseTrain
-from labbench.trace import Channel, Trace
+from labbench.gui.panels.bench import role_row
+from labbench.store import Store
 
 TOFU = "\U0010fffe"
+LONG_MS = 60_000
+MANY = {"repeats": 30, "start_v": 0.3}
 
 
-def drawn(panel) -> tuple[np.ndarray, np.ndarray]:
-    return panel.curve.getOriginalDataset()
+@pytest.fixture
+def until(qtbot):
+    return lambda holds: qtbot.waitUntil(lambda: bool(holds()), timeout=LONG_MS)
 
 
-def test_a_run_is_shown_with_its_response(window):
-    (run,) = window.runs.rows
-    assert run[1:4] == ("N-01", "threshold firing", "finished")
-    (shown,) = window.responses.rows
-    assert "2 pulses" in shown[1]
+def queue_and_start(window, until, *settings):
+    for each in settings:
+        window.lab.queue.add("n1", "threshold_firing", each)
+    until(lambda: len(window.lab.queue.planned) == len(settings))
+    window.lab.bench.start()
+    until(lambda: window.lab.bench.running is not None and window.lab.bench.percent > 0)
 
 
-@pytest.mark.parametrize(("simulated", "word"), [(True, "SIMULATED"), (False, "MEASURED")])
-def test_the_banner_says_who_answered(qtbot, store, add_run, simulated, word):
-    add_run(simulated=simulated)
-    window = BrowserWindow(RunBrowser(store))
-    qtbot.addWidget(window)
-    window.show()
-    other = {"SIMULATED": "MEASURED", "MEASURED": "SIMULATED"}[word]
-    assert word in window.banner.text()
-    assert other not in window.banner.text()
+def test_the_banner_says_who_answers(open_window, bench_file, until):
+    window = open_window()
+    assert "NO BENCH" in window.banner.word.text()
+    window.bench.file.setText(bench_file)
+    window.bench.connect_button.click()
+    until(lambda: "SIMULATED" in window.banner.word.text())
+    assert "LIVE" not in window.banner.word.text()
     assert window.banner.isVisible()
     assert window.banner.height() > 30
 
 
-def test_the_curves_are_the_samples(window, response):
-    trace = response.trace
-    for panel, name in ((window.plot.above, "input"), (window.plot.below, "output")):
-        time_s, values = drawn(panel)
-        at = np.searchsorted(trace.time_s, time_s)
-        assert_array_equal(trace.time_s[at], time_s)
-        assert_array_equal(trace.values(name)[at], values)
-        assert values.max() == trace.values(name).max()
-        assert values.min() == trace.values(name).min()
-        assert panel.curve.opts["pen"].width() == 1
-        assert panel.item.getAxis("left").labelUnits == "V"
+def test_a_real_bench_is_live(open_window, bench_file):
+    window = open_window(bench_file)
+    description = window.lab.bench.description
+    window.lab.bench.description = description.model_copy(update={"visa": "@py"})
+    window.lab.bench._changed("state")
+    assert "LIVE" in window.banner.word.text()
+    assert "real" in window.banner.details.text()
+    window.lab.bench.description = description
 
 
-def test_spikes_are_marked(window, response):
-    spikes = find_spikes(response.trace)
-    assert len(spikes)
-    assert_array_equal(window.plot.spike_marks.getData()[0], spikes.time_s)
+def test_instruments_and_limits_are_listed(open_window, bench_file):
+    window = open_window(bench_file)
+    rows = {row[0]: row for row in window.bench.roles.rows}
+    assert rows["supply"][1] == "off"
+    assert "2400" in rows["supply"][2]
+    assert "limits" in window.bench.limits.text()
+    assert role_row(window.lab.bench.roles[0])[4].startswith("TCPIP0")
 
 
-def test_time_axes_are_linked_and_a_zoom_shows_more(window, response):
-    before = drawn(window.plot.below)[0]
-    window.plot.above.item.setXRange(1e-3, 1.2e-3, padding=0)
-    assert window.plot.below.item.viewRange()[0] == pytest.approx([1e-3, 1.2e-3])
-    time_s = response.trace.time_s
-    seen = time_s[(time_s >= 1e-3) & (time_s <= 1.2e-3)]
-    assert np.isin(seen, drawn(window.plot.below)[0]).all()
-    assert not np.isin(seen, before).all()
-
-
-def test_order_only_traces_are_drawn_against_sample_number(qtbot):
-    plot = TracePlot()
-    qtbot.addWidget(plot)
-    current = Channel(np.array([1e-9, 3e-9, 2e-9]), "current", "A")
-    train = PulseTrain((Pulse(0.0, 1e-3, 0.5),), duration_s=2e-3)
-    plot.show_response(Response(train, Trace({"memristor": current, "output": current})), "k")
-    assert_array_equal(drawn(plot.below)[0], [0.0, 1.0, 2.0])
-    assert "sample" in plot.below.item.getAxis("bottom").labelText
-    assert "not recorded" in plot.above.item.titleLabel.text
-
-
-def test_features_stand_in_the_table(window):
-    latency, recovery = window.features.rows
-    assert latency[1:3] == ("latency", "amplitude 1.2\N{NO-BREAK SPACE}V")
-    assert "±" in latency[3]
-    assert latency[4:] == ("5", "ok")
-    assert recovery[-1] == "did not fire"
-
-
-def test_a_later_run_appears_and_the_choice_stays(window, add_run):
-    chosen = window.browser.run.id
-    add_run("N-02", simulated=False)
-    window.browser.refresh()
-    assert [row[1] for row in window.runs.rows] == ["N-02", "N-01"]
-    assert window.browser.run.id == chosen
-    assert window.runs.currentIndex().row() == 1
-    assert "SIMULATED" in window.banner.text()
-
-
-def test_keys_walk_refresh_and_quit(qtbot, window, add_run):
-    add_run("N-02", simulated=False)
+def test_the_key_of_all_off_works_in_a_run_and_from_every_panel(
+    qtbot, open_window, bench_file, until
+):
+    window = open_window(bench_file)
+    queue_and_start(window, until, MANY)
+    window.run.form.fields["repeats"].setFocus()
     with qtbot.waitActive(window):
         window.activateWindow()
-    window.runs.setFocus()
-    qtbot.keyClick(window, Qt.Key.Key_F5)
-    assert len(window.runs.rows) == 2
-    qtbot.keyClick(window.runs, Qt.Key.Key_Up)
-    assert "MEASURED" in window.banner.text()
-    qtbot.keyClick(window.runs, Qt.Key.Key_Down)
-    assert "SIMULATED" in window.banner.text()
+    qtbot.keyClick(window.run.form.fields["repeats"], Qt.Key.Key_F12)
+    until(lambda: any("verified" in notice for notice in window.lab.bench.notices))
+    assert [run.state for run in window.lab.store.runs()] == ["aborted"]
+    assert not any(role.is_output_on for role in window.lab.bench.roles)
+    assert window.banner.all_off.isEnabled()
+
+
+def test_closing_during_a_run_ends_it_safe(open_window, bench_file, until, monkeypatch):
+    window = open_window(bench_file)
+    queue_and_start(window, until, MANY, MANY)
+    bench = window.lab.bench.thread._bench
+    done = []
+    make_safe = bench.make_safe
+    monkeypatch.setattr(bench, "make_safe", lambda: done.append(make_safe()) or done[-1])
+    window.close()
+    assert window.isVisible(), "it waits for the safe end"
+    until(lambda: not window.isVisible())
+    assert done
+    assert done[-1] == []
+    assert not window.lab.bench.thread.is_alive
+    states = [run.state for run in window.lab.store.runs()]
+    assert states == ["aborted", "planned"]
+
+
+def test_the_next_window_says_what_is_planned_and_what_was_interrupted(
+    open_window, bench_file, store, until
+):
+    code = (
+        "import os, sys\n"
+        "from labbench.store import Store\n"
+        "store = Store.open(sys.argv[1])\n"
+        "session = store.begin_session({'name': 'simulated neuron bench'}, simulated=True)\n"
+        "device = store.add_device('n1', 'neuron')\n"
+        "for _ in range(2):\n"
+        "    run = store.plan_run(session, device, 'threshold_firing', '2', {}, None)\n"
+        "store.start_run(1)\n"
+        "os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(store.path)], check=False)
+    window = open_window(bench_file)
+    view = window.run.queue_view
+    until(lambda: "1 run was interrupted" in view.interrupted.text())
+    until(lambda: [row[:2] for row in view.table.rows] == [("2", "planned")])
+    assert view.take_up.isVisibleTo(view)
+    view.take_up.click()
+    until(lambda: len(window.lab.queue.planned) == 2)
+    assert not view.take_up.isVisibleTo(view)
+
+
+def test_the_layout_is_remembered(qtbot, open_window, settings, until):
+    first = open_window()
+    first.docks["Device"].setFloating(True)
+    first.docks["History"].close()
+    first.close()
+    until(lambda: not first.isVisible())
+    second = open_window()
+    assert second.docks["Device"].isFloating()
+    assert second.docks["History"].isHidden()
+    assert not second.docks["Run"].isHidden()
+    with qtbot.waitActive(second):
+        second.activateWindow()
+    qtbot.keyClick(second, Qt.Key.Key_6, Qt.KeyboardModifier.ControlModifier)
+    assert not second.docks["History"].isHidden()
+
+
+def test_each_side_has_one_row_of_tabs(window, qtbot):
+    qtbot.wait(50)
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window]
+    shown = [[bar.tabText(k) for k in range(bar.count())] for bar in bars if bar.isVisible()]
+    assert sorted(shown) == [["Bench", "Device", "Run"], ["Live", "Compare", "History"]]
+
+
+def test_it_fits_a_laptop_at_150_percent(window):
+    needed = window.minimumSizeHint()
+    assert needed.width() <= 1280
+    assert needed.height() <= 690
+
+
+def test_errors_are_shown_until_they_are_dismissed(window, tmp_path, until):
+    window.lab.bench.connect(str(tmp_path / "nowhere.toml"))
+    until(lambda: "nowhere.toml" in window.message.text())
+    assert window.message.isVisible()
+    window.say("")
+    assert not window.message.isVisible()
+
+
+def test_keys_walk_and_quit(qtbot, window, until):
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    qtbot.keyClick(window, Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    assert not window.run.visibleRegion().isEmpty()
     qtbot.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
-    assert not window.isVisible()
+    until(lambda: not window.isVisible())
 
 
 def test_letters_have_ink_of_their_own(window):
@@ -132,9 +179,9 @@ def test_letters_have_ink_of_their_own(window):
     assert not np.array_equal(rendered("A"), rendered(TOFU)), "no fonts: every letter is a box"
 
 
-def test_refreshing_the_plot_gives_no_reference_away(window, response):
-    window.plot.show_response(response, "k")
-    before = sys.getrefcount(None)
-    for _ in range(200):
-        window.plot.show_response(response, "k")
-    assert sys.getrefcount(None) > before - 50
+def test_what_another_programme_writes_appears(window, store, add_run, until):
+    assert isinstance(store, Store)
+    until(lambda: len(window.history.runs.rows) == 1)
+    add_run("N-02", simulated=False)
+    window.lab.refresh()
+    until(lambda: [row[1] for row in window.history.runs.rows] == ["N-02", "N-01"])

@@ -17,7 +17,8 @@ from pyvisa.constants import InterfaceType, StatusCode
 from pyvisa.errors import VisaIOError
 
 import instruments
-from instruments.simulated.bench import bench_of, draw_device, read_bench
+from instruments.simulated.bench import bench_of, read_bench
+from instruments.simulated.drawing import draw_device
 from labbench.errors import BenchError
 from labbench.model import read_card
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from math import inf, nan
 
 import numpy as np
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from labbench.errors import CardError
-from labbench.model import PARAMETERS, ModelCard, card_from_dict, read_card, shipped_cards
+from labbench.model import PARAMETERS, ModelCard, card_from_dict, models, read_card, shipped_cards
 from labbench.model.card import CIRCUITS, parameter_names
-from labbench.model.models import MODELS
+from labbench.model.models import MODELS, register
 
 
 def as_toml(document: dict) -> str:
@@ -226,3 +226,17 @@ def test_cards_are_immutable():
         card.name = "other"  # type: ignore[misc]
     assert card.with_values({"alpha": 0.1}, name="other")["alpha"] == 0.1
     assert card["alpha"] == 0.02
+
+
+def test_a_model_of_ones_own_is_registered_once_and_no_other_is_replaced():
+    kept = dict(MODELS)
+    own = replace(MODELS["bench"], name="own", has_area=True)
+    register(own)
+    register(own)
+    try:
+        assert ModelCard(model="own", values=read_card("b1").values).model == "own"
+        with pytest.raises(CardError, match="another name"):
+            register(replace(own, name="bench"))
+    finally:
+        del models._REGISTERED["own"]
+    assert dict(MODELS) == kept

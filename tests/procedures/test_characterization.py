@@ -47,14 +47,14 @@ def whole():
     return follow(read_card("b1"))
 
 
-def test_the_whole_plan_takes_a_minute_and_a_half_of_device_time(whole):
+def test_the_whole_plan_takes_less_than_two_minutes_of_device_time(whole):
     played, reason = whole
     assert reason == ""
-    assert 60 < device_time_s(played) <= 90
-    # Of what identifies parameters alone: a minute of rests, some seconds of stimuli.
+    assert 60 < device_time_s(played) < 100
+    # Of what identifies parameters alone: rests, and some seconds of stimuli.
     fitted = [(s, r) for s, r in played if s.purpose == "fit"]
-    assert sum(r.stimulus.duration_s for _, rs in fitted for r in rs) < 6
-    assert device_time_s(fitted) < 70
+    assert sum(r.stimulus.duration_s for _, rs in fitted for r in rs) < 8
+    assert device_time_s(fitted) < 80
 
 
 def test_the_quick_measurements_come_first_and_scale_the_others(whole):

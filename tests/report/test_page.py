@@ -114,6 +114,12 @@ def test_a_poor_fit_is_said_in_plain_words(render, make_fit):
     assert "The fit: not converged" in html
 
 
+def test_what_a_fit_says_of_itself_is_there(render, make_fit):
+    html = render(fit=make_fit(discrepancy="Farthest off: a step.", notes=("with m = 1: nothing",)))
+    assert "Farthest off: a step. The parameters are the best of a poor fit" in html
+    assert "<li>with m = 1: nothing</li>" in html
+
+
 def test_what_disagrees_is_named_at_the_top(render, scorecard):
     rows = scorecard.properties
     first = replace(rows[0], verdict="disagrees")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labbench.errors import StoreError
-from labbench.store import Store, check, migrate, upgrade
+from labbench.store import Site, Store, check, migrate, upgrade
 
 FOLDER = Path(__file__).parents[1] / "golden" / "stores"
 RELEASED = migrate.known_revisions()[:-1]
@@ -18,6 +18,12 @@ RELEASED = migrate.known_revisions()[:-1]
 
 @pytest.fixture(params=RELEASED)
 def old(request, tmp_path):
+    return Path(shutil.copy(FOLDER / f"revision-{request.param}.db", tmp_path / "lab.db"))
+
+
+@pytest.fixture(params=[revision for revision in RELEASED if revision < "0004"])
+def without_memory(request, tmp_path):
+    """One from before instruments, settings and programmes were told apart."""
     return Path(shutil.copy(FOLDER / f"revision-{request.param}.db", tmp_path / "lab.db"))
 
 
@@ -61,19 +67,20 @@ def test_every_row_is_still_there_and_every_sample_sound(old):
         assert [len(store.responses(run.id)) for run in store.runs()][:2] == [2, 2]
         fit = store.latest_fit("D1")
         assert fit.dataset_sha256 == store.dataset_sha256(fit.run_ids)
-        assert (fit.labbench_version, fit.git_commit) == (None, None)
         assert store.dose("D1").n_stimuli >= 2
 
 
-def test_an_older_database_says_what_the_new_columns_ask(old):
-    upgrade(old)
-    found = rows(old)
+def test_an_older_database_says_what_the_new_columns_ask(without_memory):
+    upgrade(without_memory)
+    found = rows(without_memory)
     settings = {row["name"]: row for row in found["setting"] if row["run_id"] == 1}
     assert settings["width_s"]["value_real"] == 1e-3
     assert settings["label"]["value_text"] == "first"
     assert settings["levels"]["value_text"] == "[0.4, 0.8]"
     assert [settings["none"][column] for column in ("value_real", "value_text")] == [None, None]
-    with Store.open(old) as store:
+    with Store.open(without_memory) as store:
+        fit = store.latest_fit("D1")
+        assert (fit.labbench_version, fit.git_commit) == (None, None)
         session = store.session(1)
         supply, scope = session.instruments
         assert (supply.vendor, supply.model) == ("KEITHLEY INSTRUMENTS INC.", "MODEL 2400")
@@ -85,14 +92,23 @@ def test_an_older_database_says_what_the_new_columns_ask(old):
         assert store.preview(1, 0, "input").low.size == 1500
 
 
-def test_a_dirty_commit_becomes_a_flag(old):
-    with closing(sqlite3.connect(old)) as connection:
+def test_a_dirty_commit_becomes_a_flag(without_memory):
+    with closing(sqlite3.connect(without_memory)) as connection:
         connection.execute("UPDATE session SET git_commit = 'abc-dirty'")
         connection.commit()
-    upgrade(old)
-    with Store.open(old) as store:
+    upgrade(without_memory)
+    with Store.open(without_memory) as store:
         session = store.session(1)
     assert (session.git_commit, session.git_dirty) == ("abc", True)
+
+
+def test_a_sweep_can_be_planned_on_a_wafer_from_before(old):
+    upgrade(old)
+    with Store.open(old) as store:
+        store.add_wafer("W9")
+        (device,) = store.add_sites("W9", [Site("W9-1", "neuron", 0, 0)]).values()
+        sweep = store.plan_sweep("W9", "first", {}, [(device, "contact_check", {})])
+        assert [point.state for point in store.sweep_points(sweep)] == ["planned"]
 
 
 def test_rows_lost_on_the_way_are_refused_and_the_copy_named(old, tmp_path, monkeypatch):

@@ -2,7 +2,8 @@
 
 Every device is drawn from around the card of the bench, by its own number under the bench's seed,
 when it is touched first or asked about. It keeps its state when the probes leave, relaxes on its
-own, and is found like that when they come back.
+own, and is found like that when they come back. Noise of the instruments starts anew at each
+touchdown, by device and touch: what is measured there does not depend on what was measured before.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from labbench.model import PARAMETERS, ModelCard
 
 # Devices of a wafer are numbered from here on: the bench's own come first.
 FIRST_NUMBER = 1000
-_WAFER_STREAM, _DEFECTS, _TOUCHES = 2, 0, 1
+# And their dies, far behind the last device.
+FIRST_DIE = 1 << 40
+_WAFER_STREAM, _DEFECTS, _TOUCHES, _CLUSTERS = 2, 0, 1, 2
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -50,13 +53,20 @@ class WaferEntry(BaseModel):
     pad_m : float
         How far the needles may be off and still be on the pads.
     spread : float
-        Each drawn parameter lies within a factor of 1 + spread of the card.
+        Each drawn parameter of a device lies within a factor of 1 + spread of that of its die.
+    die_spread : float
+        And each of a die within a factor of 1 + die_spread of the card.
     radial : mapping of str to float
         Relative change of parameters from the middle to the outermost die, with the square of the
         radius: ``{ r_off_ohm = 0.2 }``.
     opens, shorts : float
         Share of devices that are interrupted, or shorted to ground at every pad.
     short_ohm : float
+    clusters : int
+        Places of damage, anywhere on the wafer.
+    cluster_radius_m : float
+    cluster_opens : float
+        Share of the devices within that are interrupted too.
     misses : float
         Probability that a touchdown makes no contact, anew each time.
     """
@@ -73,10 +83,14 @@ class WaferEntry(BaseModel):
     site_pitch_m: Positive = 2e-4
     pad_m: Positive = 2e-5
     spread: Annotated[float, Field(ge=0, le=10)] = 0.0
+    die_spread: Annotated[float, Field(ge=0, le=10)] = 0.0
     radial: dict[str, Annotated[float, Field(gt=-1, le=10)]] = {}
     opens: Share = 0.0
     shorts: Share = 0.0
     short_ohm: Positive = 20.0
+    clusters: Annotated[int, Field(ge=0, le=1000)] = 0
+    cluster_radius_m: Positive = 1e-2
+    cluster_opens: Share = 0.8
     misses: Share = 0.0
 
     @model_validator(mode="after")
@@ -139,9 +153,11 @@ class Wafer:
     seed : int
     circuit : Circuit
     draw : callable
-        Returns the card of the device of a number.
+        Returns the card of the device of a number on the die of a number.
     build : callable
         Returns the device of a card, its number and its start in s.
+    on_touch : callable, optional
+        Called with the index of a device and how often it was touched, before it is.
 
     Attributes
     ----------
@@ -156,11 +172,12 @@ class Wafer:
         entry: WaferEntry,
         seed: int,
         circuit: Circuit,
-        draw: Callable[[int], ModelCard],
+        draw: Callable[[int, int], ModelCard],
         build: Callable[[ModelCard, int, float], Device],
+        on_touch: Callable[[int, int], None] = lambda index, count: None,
     ) -> None:
         self.entry, self._seed, self._circuit = entry, seed, circuit
-        self._draw, self._build = draw, build
+        self._draw, self._build, self._on_touch = draw, build, on_touch
         self.dies = tuple(
             die
             for row in range(1, entry.rows + 1)
@@ -170,6 +187,7 @@ class Wafer:
         if not self.dies:
             raise BenchError(f"No die lies on a wafer of {entry.diameter_m:g} m.")
         self._rim_m = max(map(self._radius_m, self.dies))
+        self._damage_m = self._draw_clusters()
         self._devices: dict[tuple[int, int, int], Device] = {}
         self._touches: dict[tuple[int, int, int], int] = {}
         self.touched: tuple[int, int, int] | None = None
@@ -186,9 +204,12 @@ class Wafer:
         index = self._index(die, site)
         chance = np.random.default_rng([self._seed, _WAFER_STREAM, _DEFECTS, index]).random()
         state: Literal["good", "open", "short"] = "good"
-        if chance < self.entry.opens + self.entry.shorts:
-            state = "open" if chance < self.entry.opens else "short"
-        card = self._draw(FIRST_NUMBER + index)
+        opens = self.entry.opens
+        if self._is_damaged(die):
+            opens += (1.0 - opens - self.entry.shorts) * self.entry.cluster_opens
+        if chance < opens + self.entry.shorts:
+            state = "open" if chance < opens else "short"
+        card = self._draw(FIRST_NUMBER + index, FIRST_DIE + index // self.entry.sites)
         share = (self._radius_m(die) / self._rim_m) ** 2 if self._rim_m else 0.0
         name = f"{card.name}-die{die[0]}.{die[1]}-site{site}"
         try:
@@ -204,6 +225,7 @@ class Wafer:
         stream = [self._seed, _WAFER_STREAM, _TOUCHES, index, count]
         is_contact = np.random.default_rng(stream).random() >= self.entry.misses
         self.touched = place
+        self._on_touch(index, count)
         device = self._device(die, site) if is_contact else None
         self._circuit.mount(self.entry.slot, device)
         return is_contact
@@ -240,11 +262,25 @@ class Wafer:
         # By the place on the grid, so that a smaller wafer has the same devices.
         return ((die[1] - 1) * self.entry.columns + die[0] - 1) * self.entry.sites + site
 
+    def _draw_clusters(self) -> list[tuple[float, float]]:
+        """Return the middles of the damage, evenly spread over the area of the wafer."""
+        random = np.random.default_rng([self._seed, _WAFER_STREAM, _CLUSTERS])
+        radius_m = self._rim_m * np.sqrt(random.random(self.entry.clusters))
+        angle = 2 * np.pi * random.random(self.entry.clusters)
+        return list(zip(radius_m * np.cos(angle), radius_m * np.sin(angle), strict=True))
+
+    def _is_damaged(self, die: tuple[int, int]) -> bool:
+        x_m, y_m = self._middle_m(die)
+        reach_m = self.entry.cluster_radius_m
+        return any(hypot(x_m - left, y_m - up) <= reach_m for left, up in self._damage_m)
+
     def _radius_m(self, die: tuple[int, int]) -> float:
+        return hypot(*self._middle_m(die))
+
+    def _middle_m(self, die: tuple[int, int]) -> tuple[float, float]:
         entry = self.entry
-        across = (die[0] - (entry.columns + 1) / 2) * entry.die_width_m
-        along = (die[1] - (entry.rows + 1) / 2) * entry.die_height_m
-        return hypot(across, along)
+        across_m = (die[0] - (entry.columns + 1) / 2) * entry.die_width_m
+        return across_m, (die[1] - (entry.rows + 1) / 2) * entry.die_height_m
 
 
 def _there_and_back(row: int, columns: int) -> list[tuple[int, int]]:

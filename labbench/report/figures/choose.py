@@ -18,6 +18,7 @@ from labbench.report.figures.neuron import (
     latency,
     recovery,
 )
+from labbench.report.figures.quantiles import quantiles, quantiles_of
 from labbench.report.figures.residuals import residuals
 from labbench.report.figures.style import to_svg
 from labbench.report.figures.sweeps import MOST_CYCLES, current_voltage
@@ -54,6 +55,7 @@ def figures_of(
         *_traces(every),
         *_neuron(measured, simulated),
         *_curves(measured, simulated),
+        *_quantiles(every),
         *_sweeps(every),
     ]
     if fit is not None and fit.residuals:
@@ -196,6 +198,20 @@ def _curves(measured: Responses, simulated: Responses) -> Iterator[PageFigure]:
             "Share of trials that have fired by a time, at the amplitude with most trials. A curve "
             "that ends below 1 has trials that never fired; a step at its start is the atom of "
             "trials without a jump.",
+        )
+
+
+def _quantiles(every: Mapping[str, Sequence[Response]]) -> Iterator[PageFigure]:
+    pairs = quantiles_of(
+        *([r for r in every[kind] if _is_neuron(r)] for kind in ("measured", "simulated"))
+    )
+    if pairs:
+        yield PageFigure(
+            "Distributions against each other",
+            to_svg(quantiles(pairs), "quantiles"),
+            "Simulated against measured quantiles of latency and interval, in percent of the "
+            "measured median; on the diagonal the two laws are the same. A curve beside it is "
+            "faster or slower throughout, a steeper one scatters more.",
         )
 
 

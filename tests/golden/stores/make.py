@@ -71,6 +71,8 @@ def fill(store: Store) -> None:
     store.save_comparison(devices[0], card, {"energy": 1e-12})
     if hasattr(store, "apply_dose"):
         fill_ledger(store)
+    if hasattr(store, "add_wafer"):
+        fill_memory(store, session)
 
 
 def fill_ledger(store: Store) -> None:
@@ -85,6 +87,21 @@ def fill_ledger(store: Store) -> None:
     store.save_response(3, 0, replace(first, connection=Connection(load_resistance_ohm=4.7e4)))
     store.apply_dose(3, 1, worst_dose(first.stimulus, 1e3), "stop")
     store.set_budget("D1", {"n_pulses": 1000, "energy_j": 1e-3})
+
+
+def fill_memory(store: Store, session: int) -> None:
+    """Enter a wafer with a device, a journal, and what is long enough for a preview (0004)."""
+    store.add_wafer("W1", "HfO2", "first of its lot")
+    device = store.add_device("D3", "neuron", store.add_die("W1", -1, 2), {"area_m2": 1e-10})
+    run = store.begin_run(session, device, "hold_voltage", "1", SETTINGS, None)
+    long = Channel(np.arange(40_000).astype(np.int16), "voltage", "V", scale=1e-4)
+    train = PulseTrain((Pulse(0.0, 1e-3, 0.5),), duration_s=4e-2)
+    store.save_response(run, 0, Response(train, Trace({"output": long}, interval_s=1e-6)))
+    store.end_run(run, "aborted", "stopped by the operator")
+    store.note("scratched", wafer="W1", author="tester")
+    store.tag("odd", device="D3", author="tester")
+    store.exclude(run, "needle slipped", author="tester")
+    store.end_session(session)
 
 
 def make(path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.timeline import Timeline, combine, lagged
+from instruments.uninterrupted import Turn, uninterrupted
 
 
 @given(due=st.lists(st.integers(0, 20), max_size=8), naps=st.lists(st.integers(0, 9), max_size=6))
@@ -30,6 +31,32 @@ def test_what_lets_time_pass_itself_does_not_turn_it_back() -> None:
     clock.sleep(1.5)
     assert clock.now() == 6.0
     assert seen == [2.0]
+
+
+def test_a_signal_waits_until_what_is_due_has_happened() -> None:
+    clock, seen = VirtualClock(), []
+
+    def act() -> None:
+        uninterrupted.interrupt("now")
+        seen.append(clock.now())
+
+    clock.at(1.0, act)
+    clock.at(2.0, lambda: seen.append(clock.now()))
+    with pytest.raises(KeyboardInterrupt, match="now"):
+        clock.sleep(3.0)
+    assert (clock.now(), seen) == (3.0, [1.0, 2.0])
+
+    def turn() -> None:
+        with Turn():
+            with uninterrupted:
+                uninterrupted.interrupt("then")
+            seen.append(3.0)
+
+    with pytest.raises(KeyboardInterrupt, match="then"):
+        turn()
+    assert seen[-1] == 3.0
+    with pytest.raises(KeyboardInterrupt, match="at once"):
+        uninterrupted.interrupt("at once")
 
 
 def test_a_paced_clock_goes_with_real_time() -> None:

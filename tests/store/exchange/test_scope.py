@@ -65,7 +65,14 @@ def test_new_tables_find_their_group(later):
     assert {"device", "session", "instrument_state", "budget", "comparison"} < shared
     assert {"lot", "slice", "maker", "maker_of_state", "model_card"} < shared
     assert {"run", "stimulus", "pulse", "waveform", "glimpse", "dose", "feature"} < run
-    assert {"fit", "fit_input", "fit_detail", "remark", "journal"} == results
+    assert {
+        "fit",
+        "fit_input",
+        "fit_detail",
+        "remark",
+        "journal",
+        "sweep_point",
+    } == results
     assert "stranger" not in shared | run | results
     assert run.isdisjoint(shared | results)
 

@@ -1,0 +1,1 @@
+"""What the windows show, without Qt: each model is told, and tells who subscribed to it."""

@@ -1,0 +1,170 @@
+"""Measured beside simulated, from the store; fits and comparisons in a process of their own.
+
+A fit keeps a processor busy for seconds to minutes. As a child it is the very command that a
+terminal would give, it takes no time from the window or the bench, and it can be stopped at any
+moment: what it did not store, it did not do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from labbench.compare import Scorecard, scorecard_from_dict
+from labbench.errors import NotFoundError
+from labbench.gui.models.model import Model
+from labbench.gui.models.office import Office
+from labbench.model import ModelCard
+from labbench.store import Store
+
+_END_S = 5.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """The last fit and comparison of a device, and the cards of the store."""
+
+    scorecard: Scorecard | None
+    fit: Mapping[str, Any] | None
+    card: ModelCard | None
+    cards: Sequence[ModelCard]
+
+
+class CompareModel(Model):
+    """Parts: "found", "task".
+
+    Attributes
+    ----------
+    device : str
+    found : Found
+    task : str
+        What is being computed, or what became of it; empty at first.
+    began_s : float
+        When it was started, on the monotonic clock.
+    """
+
+    def __init__(self, store: Store, office: Office) -> None:
+        super().__init__()
+        self.device = ""
+        self.found = Found(None, None, None, ())
+        self.task = ""
+        self.began_s = 0.0
+        self._store, self._office = store, office
+        self._child: subprocess.Popen[str] | None = None
+        self._was_cancelled = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being computed."""
+        return self._child is not None
+
+    def show_device(self, name: str) -> None:
+        """Show what is known of a device."""
+        self.device = name
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the last fit and comparison again."""
+        device = self.device
+
+        def show(found: Found) -> None:
+            if device == self.device and found != self.found:
+                self.found = found
+                self._changed("found")
+
+        self._office.ask(lambda: self._read(device), show)
+
+    def fit(self) -> None:
+        """Fit the device anew, and then compare."""
+        self._start("fit", [["fit"], ["compare"]])
+
+    def compare(self, card: str = "") -> None:
+        """Compare the device with a card, or with its last fit."""
+        self._start("comparison", [["compare", *(["--card", card] if card else [])]])
+
+    def cancel(self) -> None:
+        """Stop what is being computed; nothing of it is stored."""
+        child = self._child
+        if child is not None:
+            self._was_cancelled = True
+            child.terminate()
+
+    def close(self) -> None:
+        """Stop what is being computed, and wait for its end."""
+        child = self._child
+        self.cancel()
+        if child is not None:
+            try:
+                child.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+    def _start(self, what: str, commands: list[list[str]]) -> None:
+        if self.is_busy:
+            self._office.on_error(f"The {self.task} is not done yet: wait for it, or cancel it.")
+            return
+        if not self.device:
+            self._office.on_error("No device is chosen: choose one, then fit or compare it.")
+            return
+        self._was_cancelled = False
+        self.began_s = monotonic()
+        self._next(what, commands)
+
+    def _next(self, what: str, commands: list[list[str]]) -> None:
+        first, *rest = commands
+        command = [sys.executable, "-m", "labbench", *first]
+        command += ["--db", self._store.name, "--device", self.device, "--json"]
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        except OSError as error:
+            self._office.on_error(f"The {what} could not be started: {error}.")
+            return
+        self._child = child
+        self.task = f"{first[0]} of {self.device}"
+        self._changed("task")
+
+        def wait() -> None:
+            _, said = child.communicate()
+            self._office.post(lambda: self._done(what, rest, child.returncode, said))
+
+        threading.Thread(target=wait, name="child", daemon=True).start()
+
+    def _done(self, what: str, rest: list[list[str]], code: int, said: str) -> None:
+        self._child = None
+        if self._was_cancelled:
+            self.task = f"{what} of {self.device} cancelled; nothing of it was stored"
+        elif code:
+            lines = said.strip().splitlines() or [f"exit code {code}"]
+            self.task = f"{what} of {self.device} failed: {lines[-1].removeprefix('labbench: ')}"
+            self._office.on_error(self.task)
+        elif rest:
+            self._next(what, rest)
+            return
+        else:
+            lasted_s = monotonic() - self.began_s
+            self.task = f"{what} of {self.device} done in {lasted_s:.0f} s"
+        self._changed("task")
+        self.refresh()
+
+    def _read(self, device: str) -> Found:
+        cards = [record.card for record in self._store.cards()]
+        scorecard = fit = card = None
+        if device:
+            with suppress(NotFoundError):
+                record = self._store.latest_fit(device)
+                fit, card = record.document, self._store.card(record.card_id).card
+            with suppress(NotFoundError):
+                scorecard = scorecard_from_dict(self._store.latest_comparison(device).document)
+        return Found(scorecard, fit, card, cards)

@@ -1,0 +1,238 @@
+"""Fits of many devices: on the cores of this computer, or on workers of dask.distributed.
+
+A task is the fit of one device. What is sent is the address of the database and the name of the
+device; a worker reads the recordings itself, and sends back the result. One process writes: this
+one. A fit is known by all that it depends on, and one that is there already is not made again:
+whatever is lost on the way, or done twice by an impatient scheduler, a fit is kept once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from hashlib import sha256
+from multiprocessing import get_context
+from typing import Any
+
+from labbench.errors import LabbenchError, SettingError
+from labbench.fit import FitOptions, FitResult
+from labbench.model import card_from_dict
+from labbench.report.device import load_device
+from labbench.report.fits import fit_data, fitting, keep_fit, kept_fit, request_of
+from labbench.store import Store
+
+# A device that kills a worker this often is left out.
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What all fits of a batch have in common; it travels to the workers.
+
+    Attributes
+    ----------
+    database : str
+        Path or URL, as the workers reach it: elsewhere that is a server's.
+    card : mapping or None
+        The kind of device, as a document; its own kind's if not given.
+    options : FitOptions or None
+    again : bool
+        Fit even if the latest fit is of the same data, card and options.
+    with_excluded : bool
+        Whether excluded runs count too.
+    """
+
+    database: str
+    card: Mapping[str, Any] | None = None
+    options: FitOptions | None = None
+    again: bool = False
+    with_excluded: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What comes of one device: a fit, JSON-ready, or one that is there already, or why none.
+
+    Attributes
+    ----------
+    request : str
+        Hash of all that the fit depends on.
+    """
+
+    device: str
+    document: dict[str, Any] | None = None
+    run_ids: tuple[int, ...] = ()
+    request: str = ""
+    fault: str = ""
+
+
+@dataclass
+class FitReport:
+    """What came of the fits.
+
+    Attributes
+    ----------
+    kept : list of str
+        Devices whose fit was stored.
+    known : list of str
+        Devices whose fit of these data was there already.
+    faults : dict of str to str
+        By device, why there is no fit.
+    """
+
+    kept: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        """How many devices were looked at."""
+        return len(self.kept) + len(self.known) + len(self.faults)
+
+
+Task = Callable[[Wish, str], Fitted]
+
+
+def fit_one(wish: Wish, device: str) -> Fitted:
+    """Fit one device, unless the same was fitted before, and keep nothing: the task of a worker."""
+    prior_card = None if wish.card is None else card_from_dict(wish.card)
+    try:
+        with Store.open(wish.database) as store:
+            data = fitting(load_device(store, device, with_excluded=wish.with_excluded))
+            request = request_of(store, data, prior_card, wish.options)
+            if not wish.again and kept_fit(store, device, request) is not None:
+                return Fitted(device, request=request)
+        result = fit_data(data, prior_card, wish.options)
+        return Fitted(device, result.to_dict(), tuple(run.id for run in data.runs), request)
+    except LabbenchError as error:
+        return Fitted(device, fault=str(error))
+
+
+def fit_devices(
+    wish: Wish,
+    devices: Sequence[str],
+    *,
+    workers: int = 0,
+    scheduler: str | None = None,
+    on_progress: Callable[[FitReport], None] = lambda report: None,
+    task: Task = fit_one,
+) -> FitReport:
+    """Fit devices, and keep each result as it comes; one that fails does not stop the others.
+
+    A single one is fitted in this process, on all cores; several each on one core.
+
+    Parameters
+    ----------
+    wish : Wish
+    devices : sequence of str
+    workers : int, optional
+        Processes on this computer; as many as cores, if not given.
+    scheduler : str, optional
+        Address of a dask scheduler, whose workers have labbench; in place of `workers`.
+    on_progress : callable, optional
+        Called after each device.
+    task : callable, optional
+        In place of `fit_one`.
+
+    Raises
+    ------
+    SettingError
+        If dask.distributed is not installed, or the scheduler does not answer.
+    """
+    report, chosen = FitReport(), list(dict.fromkeys(devices))
+    if scheduler is not None:
+        came = _on_cluster(wish, chosen, scheduler, task)
+    elif len(chosen) == 1:
+        came = iter([task(wish, chosen[0])])
+    else:
+        came = _locally(wish, chosen, workers or os.cpu_count() or 1, task)
+    with Store.open(wish.database) as store:
+        for fitted in came:
+            _keep(store, fitted, wish.again, report)
+            on_progress(report)
+    return report
+
+
+def _keep(store: Store, fitted: Fitted, again: bool, report: FitReport) -> None:
+    """Write one result, unless the same is there: a scheduler may have had it made twice."""
+    device = fitted.device
+    if fitted.fault:
+        report.faults[device] = fitted.fault
+        return
+    if fitted.document is None or device in report.kept:
+        report.known.append(device)
+        return
+    if not again and kept_fit(store, device, fitted.request) is not None:
+        report.known.append(device)
+        return
+    result = FitResult.from_dict(fitted.document)
+    keep_fit(store, fitted.run_ids, result, fitted.request)
+    report.kept.append(device)
+
+
+def _locally(wish: Wish, devices: Sequence[str], workers: int, task: Task) -> Iterator[Fitted]:
+    """Yield results from processes of this computer; a killed one costs a repeat of what it had."""
+    left = dict.fromkeys(devices, 0)
+    while left:
+        # Not forked: a fork copies the threads of a compiled loop half.
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+            futures: dict[Future[Fitted], str] = {
+                pool.submit(task, wish, device): device for device in left
+            }
+            broken = False
+            for future in as_completed(futures):
+                try:
+                    fitted = future.result()
+                except BrokenProcessPool:
+                    broken = True
+                    continue
+                left.pop(fitted.device)
+                yield fitted
+        if broken:
+            for device in list(left):
+                left[device] += 1
+                if left[device] >= TRIES:
+                    left.pop(device)
+                    yield Fitted(device, fault="its worker was killed, again and again")
+
+
+def _one_thread() -> None:
+    """Let each process use one core: there are as many processes as cores."""
+    import numba
+
+    numba.set_num_threads(1)
+
+
+def _on_cluster(wish: Wish, devices: Sequence[str], scheduler: str, task: Task) -> Iterator[Fitted]:
+    """Yield results from the workers of a scheduler, which repeats what a lost worker had."""
+    try:
+        from distributed import Client
+        from distributed import as_completed as as_they_come
+    except ImportError as error:
+        raise SettingError(
+            "Workers of dask need dask.distributed: install labbench with `.[scale]`."
+        ) from error
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SettingError(f"No dask scheduler answers at {scheduler!r}: {error}.") from error
+    with client:
+        # Not pure by its arguments alone: the data behind a name may have grown.
+        batch = sha256(os.urandom(16)).hexdigest()[:12]
+        futures = {
+            client.submit(
+                task, wish, device, key=f"fit-{batch}-{device}", pure=False, retries=TRIES
+            ): device
+            for device in devices
+        }
+        for future in as_they_come(futures):
+            if future.status == "finished":
+                yield future.result()
+            else:
+                fault = f"its worker failed: {future.exception()}"
+                yield Fitted(futures[future], fault=fault)
+            future.release()

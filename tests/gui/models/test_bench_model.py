@@ -1,0 +1,128 @@
+"""The bench and its queue, driven as a window does, without one."""
+
+from __future__ import annotations
+
+import pytest
+
+from labbench.gui.models.queue_model import problem_of, read_values
+
+FEW = {"repeats": 1, "start_v": 0.6}
+MANY = {"repeats": 30, "start_v": 0.3}
+
+
+def states(models):
+    return [run.state for run in models.store.runs()]
+
+
+def add(models, *settings, procedure="threshold_firing"):
+    for each in settings:
+        models.queue.add("n1", procedure, each)
+    models.until(lambda: len(models.queue.planned) == len(settings))
+
+
+def test_connecting_says_who_answers(models):
+    assert models.bench.origin == "NO BENCH"
+    models.connect()
+    assert models.bench.origin == "SIMULATED"
+    outputs = {role.role: role.is_output_on for role in models.bench.roles}
+    assert outputs["supply"] is False
+    assert "digitizer" in outputs
+    assert any(line.startswith("limits") for line in models.bench.lines)
+
+
+def test_a_bench_that_is_not_there_is_said_so(models):
+    said = []
+    models.office.on_error = said.append
+    models.bench.connect("nowhere.toml")
+    models.until(lambda: said)
+    assert "nowhere.toml" in said[0]
+    assert models.bench.state == "absent"
+
+
+def test_nothing_is_queued_without_a_bench(models):
+    said = []
+    models.office.on_error = said.append
+    models.queue.add("n1", "threshold_firing", FEW)
+    assert "connect" in said[0]
+
+
+def test_abort_ends_one_run_and_the_queue_goes_on_also_after_a_failure(models):
+    models.connect()
+    budget = {"n_pulses": 1e9}
+    device = models.store.add_device("n1", "neuron")
+    assert device
+    models.store.set_budget("n1", budget)
+    add(models, MANY, {"stop_v": 3.9, "start_v": 3.5, "width_s": 0.06}, FEW)
+    models.bench.start()
+    models.until(lambda: models.bench.running is not None and models.bench.percent > 0)
+    models.bench.abort()
+    models.until(lambda: len(models.bench.ended) == 3)
+    assert states(models) == ["aborted", "failed", "finished"]
+    assert [end.state for end in models.bench.ended] == states(models)
+    models.until(lambda: models.bench.state == "ready" and not models.queue.planned)
+    assert not any(role.is_output_on for role in models.bench.roles)
+
+
+def test_all_off_in_a_run_ends_it_and_holds_the_queue(models):
+    models.connect()
+    add(models, MANY, FEW)
+    models.bench.start()
+    models.until(lambda: models.bench.running is not None and models.bench.percent > 0)
+    models.bench.all_off()
+    models.until(lambda: any("verified" in notice for notice in models.bench.notices))
+    models.until(lambda: models.bench.state == "ready")
+    assert states(models) == ["aborted", "planned"]
+    assert not any(role.is_output_on for role in models.bench.roles)
+    assert models.bench.unsafe == ()
+    models.bench.start()
+    models.until(lambda: len(models.bench.ended) == 2)
+    assert states(models) == ["aborted", "finished"]
+
+
+def test_what_goes_on_is_seen_and_drawn(models):
+    models.connect()
+    add(models, FEW)
+    models.bench.start()
+    frames = []
+
+    def seen():
+        frame = models.live.take()
+        if frame is not None:
+            frames.append(frame)
+        return frames and frames[-1].features and models.bench.state == "ready"
+
+    models.until(seen)
+    last = frames[-1]
+    assert {curve.name for curve in last.curves} == {"input", "output"}
+    assert all(curve.values.size <= 8000 for curve in last.curves)
+    pulses = models.store.pulses(last.run.id)
+    assert [p.fired for p in last.strip] == pulses["fired"].tolist()
+    drawn = {feature.label for _, feature in last.features}
+    assert drawn == {f.feature.label for f in models.store.features(run_id=last.run.id)}
+
+
+def test_an_estimate_is_of_what_was_asked_last(models):
+    models.connect()
+    for amplitude_v in (0.5, 0.6, 0.7):
+        settings = {"start_v": amplitude_v, "repeats": 1}
+        models.queue.foresee("n1", "threshold_firing", settings)
+    models.until(lambda: models.queue.estimate is not None)
+    assert models.queue.estimate.is_allowed
+    models.queue.foresee("n1", "threshold_firing", {"width_s": 0.09, "start_v": 0.7})
+    models.until(lambda: not models.queue.estimate.is_allowed)
+    assert models.queue.estimate.text
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("0.5", False), ("99", True), ("five", True), ("", True)]
+)
+def test_settings_are_looked_at_as_they_are_typed(text, wrong):
+    assert bool(problem_of("threshold_firing", "start_v", text)) is wrong
+
+
+def test_values_of_a_sweep():
+    assert read_values("1, 2,5") == [1.0, 2.0, 5.0]
+    assert read_values("0:1:5") == [0.0, 0.25, 0.5, 0.75, 1.0]
+    for text in ("", "a", "1:2:1", "1:2"):
+        with pytest.raises(ValueError):
+            read_values(text)

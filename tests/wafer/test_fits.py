@@ -1,0 +1,157 @@
+"""Fits of many devices: real worker processes, one killed, nothing lost or done twice."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from labbench.errors import SettingError
+from labbench.features import Response
+from labbench.fit import FitResult
+from labbench.model import read_card
+from labbench.model.replay import replay_response
+from labbench.stimulus import Sweep
+from labbench.store import Site, Store
+from labbench.trace import Channel, Trace
+from labbench.wafer.fits import FitReport, Fitted, Wish, fit_devices
+from labbench.wafer.frames import wafer_fits
+
+N = 12
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A wafer of devices with a finished run each, and nothing recorded."""
+    path = tmp_path / "lab.db"
+    with Store.open(path, create=True, durable=False) as store:
+        store.add_wafer("W1")
+        session = store.begin_session({}, simulated=True)
+        ids = store.add_sites("W1", [Site(f"D{k}", "neuron", k, 0) for k in range(N)])
+        for device in ids.values():
+            run = store.begin_run(session, device, "threshold_firing", "2", {}, None)
+            store.end_run(run, "finished")
+    return str(path)
+
+
+def slow_fit(wish, device):
+    """Stand in for a fit: takes a moment, and knows its run."""
+    import time
+
+    from labbench.fit import FitResult
+    from labbench.model import read_card
+    from labbench.store import Store
+    from labbench.wafer.fits import Fitted
+
+    time.sleep(0.15)
+    with Store.open(wish.database) as store:
+        (run,) = store.runs(device=device)
+    result = FitResult.of_card(read_card("b1"))
+    return Fitted(device, result.to_dict(), (run.id,), f"data of {device}")
+
+
+def kept(database):
+    """Return how many fits each device has."""
+    with Store.open(database) as store:
+        document = store.wafer_fits("W1")
+    with closing(sqlite3.connect(database)) as connection:
+        (number,) = connection.execute("SELECT count(*) FROM fit").fetchone()
+    assert number == len(document)
+    return sorted(document)
+
+
+def test_a_killed_worker_of_a_cluster_costs_nothing(database):
+    distributed = pytest.importorskip("distributed")
+    cloudpickle = pytest.importorskip("cloudpickle")
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(processes=True, **options) as cluster:
+        killed = []
+
+        def kill(report):
+            if report.done == 3:
+                worker = next(iter(cluster.workers.values()))
+                killed.append(worker.pid)
+                os.kill(worker.pid, signal.SIGKILL)
+
+        report = fit_devices(
+            Wish(database),
+            [f"D{k}" for k in range(N)],
+            scheduler=cluster.scheduler_address,
+            on_progress=kill,
+            task=slow_fit,
+        )
+    assert killed
+    assert sorted(report.kept) == kept(database) == sorted(f"D{k}" for k in range(N))
+    assert report.faults == {}
+    assert report.known == []
+
+
+def test_without_a_scheduler_that_answers(database):
+    pytest.importorskip("distributed")
+    with pytest.raises(SettingError, match="No dask scheduler answers"):
+        fit_devices(Wish(database), ["D0"], scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_killed_process_here_costs_nothing(database):
+    killed = []
+
+    def kill(report):
+        if report.done == 1:
+            child = multiprocessing.active_children()[0]
+            killed.append(child.pid)
+            os.kill(child.pid, signal.SIGKILL)
+
+    devices = [f"D{k}" for k in range(6)]
+    report = fit_devices(Wish(database), devices, workers=1, on_progress=kill)
+    assert killed
+    # There is nothing to fit in these runs, and each says so, once.
+    assert sorted(report.faults) == devices
+    assert report.kept == []
+    assert all("A fit needs" in fault for fault in report.faults.values()), report.faults
+
+
+def test_what_comes_twice_is_kept_once(database):
+    from labbench.wafer import fits
+
+    result = Fitted("D0", FitResult.of_card(read_card("b1")).to_dict(), (1,), "all of D0")
+    first, second = FitReport(), FitReport()
+    with Store.open(database) as store:
+        for report in (first, first, second):
+            fits._keep(store, result, False, report)
+    assert (first.kept, first.known) == (["D0"], ["D0"])
+    assert (second.kept, second.known) == ([], ["D0"])
+    assert kept(database) == ["D0"]
+    with Store.open(database) as store:
+        assert wafer_fits(store, "W1").empty
+
+
+def sweeps(count, top_v=0.5):
+    up = np.linspace(0.0, top_v, 26)[1:]
+    stimulus = Sweep(np.r_[up, up[::-1]], dwell_s=5e-3)
+    zero = Channel(np.zeros(50), "current", "A")
+    blank = Response(stimulus, Trace({"input": zero, "memristor": zero}))
+    card = read_card("memristor")
+    return [replay_response(blank, card, seed=4, trial=trial) for trial in range(count)]
+
+
+def test_each_process_has_its_device_and_one_that_fails_does_not_stop_the_others(tmp_path):
+    path = tmp_path / "lab.db"
+    with Store.open(path, create=True, durable=False) as store:
+        session_id = store.begin_session({"imported": True}, simulated=False)
+        for device, responses in (("good", sweeps(3)), ("dead", sweeps(3, top_v=0.05))):
+            device_id = store.add_device(device, "memristor")
+            run_id = store.begin_run(session_id, device_id, "imported_sweep", "1", {}, seed=None)
+            for ordinal, response in enumerate(responses):
+                store.save_response(run_id, ordinal, response)
+            store.end_run(run_id, "finished")
+    report = fit_devices(Wish(str(path)), ["good", "dead", "nobody"], workers=2)
+    assert report.kept == ["good"]
+    assert sorted(report.faults) == ["dead", "nobody"]
+    assert "nobody" in report.faults["nobody"]
+    assert fit_devices(Wish(str(path)), ["good", "good"]).known == ["good"]
+    assert fit_devices(Wish(str(path), again=True), ["good"]).kept == ["good"]
