@@ -102,7 +102,7 @@ class DevicePanel(QWidget):
         device.subscribe("devices", self._show_devices)
         device.subscribe("facts", self._show_facts)
         device.subscribe("facts", self._show_where)
-        self.wafer.currentIndexChanged.connect(lambda: self._show_map(None))
+        self.wafer.activated.connect(lambda: self._show_map(None))
         self.map.die_chosen.connect(self._on_die)
         self.devices.row_chosen.connect(lambda row: device.choose(self._shown[row]))
         self.add.clicked.connect(self._on_add)
@@ -116,12 +116,10 @@ class DevicePanel(QWidget):
             button.clicked.connect(lambda _=False, say=say: self._say(say))
 
     def _show_devices(self) -> None:
-        chosen = self.wafer.currentText()
-        self.wafer.blockSignals(True)
+        chosen, had_wafers = self.wafer.currentText(), self.wafer.count() > 1
         self.wafer.clear()
         self.wafer.addItems([*(wafer.label for wafer in self._device.wafers), _NOWHERE])
-        self.wafer.setCurrentIndex(max(self.wafer.findText(chosen), 0))
-        self.wafer.blockSignals(False)
+        self.wafer.setCurrentIndex(max(self.wafer.findText(chosen), 0) if had_wafers else 0)
         self._show_map(self.map.chosen)
         self._show_where()
 
@@ -148,9 +146,7 @@ class DevicePanel(QWidget):
         if place < 0:
             return
         self._followed = device.name
-        self.wafer.blockSignals(True)
         self.wafer.setCurrentIndex(place)
-        self.wafer.blockSignals(False)
         self._show_map(None if device.x is None or device.y is None else (device.x, device.y))
 
     def _on_die(self, x: int, y: int) -> None:

@@ -131,12 +131,13 @@ class RunPanel(QWidget):
             problems = ["Name the device under the probes.", *problems]
         if not self._bench.is_connected:
             problems = ["Connect a bench in the bench panel.", *problems]
-        self.add.setEnabled(not problems)
+        # Nothing is queued whose worst case nobody has seen.
+        self.add.setEnabled(False)
         if problems:
             self._timer.stop()
             self._say("\n".join(problems), is_bad=True)
         else:
-            self.estimate.setText("...")
+            self._say("What this does at worst is being worked out ...", is_bad=False)
             self._timer.start()
 
     def _foresee(self) -> None:
@@ -145,7 +146,7 @@ class RunPanel(QWidget):
 
     def _show_estimate(self) -> None:
         found = self._queue.estimate
-        if found is None or self.form.problems:
+        if found is None or self._timer.isActive() or self.form.problems:
             return
         n_runs = self.repeats.value()
         for values in self.form.swept.values():

@@ -1,0 +1,144 @@
+"""A day at the bench, by mouse and keys: also run under a real X server, see `.ci/run`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from itertools import pairwise
+
+import pytest
+from PySide6.QtCore import QPoint, Qt, QTimer
+
+LONG_MS = 60_000
+# A person notices more than this.
+MOST_BLOCKED_S = 0.1
+
+
+class Pulse:
+    """Notes when the event loop came round."""
+
+    def __init__(self, parent):
+        self.times_s = []
+        self.marks = []
+        self._timer = QTimer(parent, interval=2)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(lambda: self.times_s.append(time.perf_counter()))
+        self._timer.start()
+
+    def mark(self, name):
+        self.marks.append((time.perf_counter(), name))
+
+    def longest(self):
+        """Return the longest gap, and what the day was at."""
+        gap_s, at_s = max((b - a, b) for a, b in pairwise(self.times_s))
+        return gap_s, next((name for t, name in self.marks if t >= at_s), "the end")
+
+
+@pytest.fixture
+def until(qtbot):
+    return lambda holds: qtbot.waitUntil(lambda: bool(holds()), timeout=LONG_MS)
+
+
+@pytest.mark.timeout(400)
+def test_a_day_at_the_bench(qtbot, open_window, bench_file, store, tmp_path, until):
+    store.add_wafer("W7")
+    for x in range(-1, 2):
+        for y in range(-1, 2):
+            store.add_die("W7", x, y)
+    store.add_device("W7-a", "neuron", store.add_die("W7", 0, 1))
+    window = open_window()
+    window.resize(1440, 900)
+    lab, run, view = window.lab, window.run, window.run.queue_view
+    until(lambda: lab.device.devices)
+    pulse = Pulse(window)
+
+    def click(button):
+        until(button.isEnabled)
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def type_into(field, text):
+        field.selectAll()
+        qtbot.keyClicks(field, text)
+
+    def queue(procedure, **settings):
+        window.docks["Run"].raise_()
+        run.procedure.setCurrentIndex(run.procedure.findData(procedure))
+        for name, text in settings.items():
+            type_into(run.form.fields[name], text)
+        n = len(lab.queue.planned)
+        click(run.add)
+        until(lambda: len(lab.queue.planned) == n + 1)
+
+    # Connect, and pick a device on the map.
+    type_into(window.bench.file, bench_file)
+    click(window.bench.connect_button)
+    until(lambda: lab.bench.state == "ready" and lab.bench.roles)
+    pulse.mark("connect")
+    window.docks["Device"].raise_()
+    qtbot.wait(50)
+    place = window.device.map.place_of((0, 1)).center().toPoint()
+    qtbot.mouseClick(window.device.map, Qt.MouseButton.LeftButton, pos=QPoint(place))
+    until(lambda: lab.device.facts is not None)
+    assert run.device.currentText() == "W7-a"
+
+    # A wrong setting is seen at once, and nothing can be queued.
+    window.docks["Run"].raise_()
+    run.procedure.setCurrentIndex(run.procedure.findData("threshold_firing"))
+    until(run.add.isEnabled)
+    type_into(run.form.fields["width_s"], "9")
+    assert not run.add.isEnabled()
+    assert "bounds" in run.estimate.text()
+    type_into(run.form.fields["width_s"], "0.003")
+    pulse.mark("wrong setting")
+
+    queue("threshold_firing", repeats="60", start_v="0.3")
+    queue("threshold_firing", repeats="2", stop_v="1.8", start_v="0.6")
+    queue("threshold_firing", repeats="12", stop_v="1.2", start_v="0.3")
+    # The second was allowed when it was planned, and is too much by now.
+    lab.device.set_budget("peak_v", 3.6)
+    until(lambda: lab.device.facts.budget)
+    pulse.mark("queue")
+
+    before = sys.getrefcount(None)
+    qtbot.keyClick(window, Qt.Key.Key_F9)
+    until(lambda: lab.bench.running is not None and lab.bench.percent > 3)
+    qtbot.keyClick(window, Qt.Key.Key_F10)
+    until(lambda: len(lab.bench.ended) == 3)
+    until(lambda: lab.bench.state == "ready")
+    pulse.mark("run")
+    assert [run.state for run in store.runs()] == ["aborted", "failed", "finished"]
+    assert "voltage" in store.runs()[1].error
+    assert not any(role.is_output_on for role in lab.bench.roles)
+    assert "run 3 finished" in view.state.text()
+    until(lambda: "run 3" in window.live.title.text() and window.live.features.rows)
+
+    window.docks["Compare"].raise_()
+    click(window.compare.fit)
+    until(lambda: lab.compare.is_busy)
+    until(lambda: not lab.compare.is_busy)
+    until(lambda: window.compare.rows.rows)
+    pulse.mark("fit and compare")
+    assert "done" in window.compare.task.text()
+    shown = {row[1] for row in window.compare.properties.rows}
+    assert {"threshold firing", "stochasticity", "leaky integration"} <= shown
+    until(lambda: window.live.card.currentText() == "W7-a-fit")
+    until(lambda: window.live.channels.predicted["output"].getOriginalDataset()[0] is not None)
+
+    window.docks["History"].raise_()
+    history = window.history
+    until(lambda: len(history.runs.rows) == 3)
+    history.runs.selectRow(0)
+    until(lambda: lab.history.opened)
+    type_into(history.said, "golden")
+    click(history.say_buttons["Tag"])
+    until(lambda: lab.history.opened and lab.history.opened[0].tags == ["golden"])
+    type_into(history.target, str(tmp_path / "export"))
+    click(history.export)
+    until(lambda: "are in" in history.exported.text())
+    assert list((tmp_path / "export").iterdir())
+    pulse.mark("history and export")
+
+    assert sys.getrefcount(None) > before - 2000
+    longest_s, where = pulse.longest()
+    print(f"event loop: {len(pulse.times_s)} rounds, longest gap {longest_s * 1e3:.0f} ms ({where})")
+    assert longest_s < MOST_BLOCKED_S, f"{longest_s * 1e3:.0f} ms in {where}"
