@@ -22,7 +22,7 @@ def import_recordings(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Recordings of other tools, known by content.")
     ] = None,
-    db: Annotated[Path | None, typer.Option("--db", help="Lab database.")] = None,
+    db: Annotated[str | None, typer.Option("--db", help="Lab database.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Name of the device.")] = None,
     kind: Annotated[
         str, typer.Option(help="Of a new device: memristor, neuron, transistor, resistor.")
@@ -81,7 +81,7 @@ def import_recordings(
     _import(files, db, device, kind, given)
 
 
-def _import(files: Sequence[Path], db: Path, device: str, kind: str, given: dict[str, Any]) -> None:
+def _import(files: Sequence[Path], db: str, device: str, kind: str, given: dict[str, Any]) -> None:
     from labbench.report.device import save_features
     from labbench.store import Store
     from labbench.store.importers import read_recording

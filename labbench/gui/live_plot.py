@@ -17,48 +17,47 @@ from labbench.gui.theme import use_theme_in_plots
 from labbench.report.wording import words
 
 _AXIS_WIDTH = 80
+# The strip moves on by so many pulses at once.
+_STRIDE = 50
 
 
 class ChannelsPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
-    """All channels of the newest response below each other, and what a card says to it."""
+    """All channels of the newest response below each other, and what a card says to it.
+
+    Attributes
+    ----------
+    rows : dict of ChannelRow
+        By the channel that it shows.
+    spike_marks : pyqtgraph.ScatterPlotItem
+    """
 
     def __init__(self) -> None:
         self._theme = use_theme_in_plots()
         super().__init__()
-        self._names: tuple[str, ...] = ()
-        self.items: dict[str, Any] = {}
-        self.curves: dict[str, Any] = {}
-        self.predicted: dict[str, Any] = {}
+        self.rows: dict[str, ChannelRow] = {}
+        self._made: list[ChannelRow] = []
+        self._drawn: tuple[Curve, ...] = ()
         self.spike_marks = pg.ScatterPlotItem(
             symbol="t", size=11, pen=None, brush=self._theme.spike
         )
+        # Dear to make, and most benches record two channels.
+        self._make_rows(2)
 
     def show_frame(self, frame: LiveFrame, colour: str) -> None:
         """Draw the newest picture."""
-        names = tuple(curve.name for curve in frame.curves)
-        if names != self._names:
-            self._rebuild(frame.curves)
-        predicted = {curve.name: curve for curve in frame.predicted}
-        for curve in frame.curves:
-            is_input = curve.name == "input"
-            # One pixel wide: a pen of two takes six times as long.
-            self.curves[curve.name].setPen(self._theme.input if is_input else colour, width=1)
-            self.curves[curve.name].setData(curve.time_s, curve.values)
-            said = predicted.get(curve.name)
-            if said is None or is_input:
-                self.predicted[curve.name].setData([], [])
-            else:
-                self.predicted[curve.name].setData(said.time_s, said.values)
-            self._show_range(self.items[curve.name], curve)
-        self._mark_spikes(frame)
-
-    def _show_range(self, item: Any, curve: Curve) -> None:
-        """Show all of a curve; the axes stay while it fits, for to draw them anew is dear."""
-        (left, right), (bottom, top) = item.viewRange()
-        x, low, high = curve.time_s, np.nanmin(curve.values), np.nanmax(curve.values)
-        fits_x = left <= x[0] and x[-1] <= right and right - left < 1.2 * (x[-1] - x[0])
-        if not fits_x or low < bottom or top < high or top - bottom > 2.5 * (high - low):
-            item.autoRange()
+        names = [curve.name for curve in frame.curves]
+        if names != list(self.rows):
+            self._name_rows(frame.curves)
+        if frame.curves is not self._drawn:
+            self._drawn = frame.curves
+            for curve in frame.curves:
+                self.rows[curve.name].show_curve(
+                    curve, self._theme.input if curve.name == "input" else colour
+                )
+            self._mark_spikes(frame)
+        predicted = {curve.name: curve for curve in frame.predicted if curve.name != "input"}
+        for name, row in self.rows.items():
+            row.show_predicted(predicted.get(name))
 
     def _mark_spikes(self, frame: LiveFrame) -> None:
         output = next((curve for curve in frame.curves if curve.name == "output"), None)
@@ -68,26 +67,68 @@ class ChannelsPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         middle = (float(np.nanmin(output.values)) + float(np.nanmax(output.values))) / 2
         self.spike_marks.setData(frame.spike_s, np.full(frame.spike_s.size, middle))
 
-    def _rebuild(self, curves: Sequence[Curve]) -> None:
-        self.clear()
-        self.items, self.curves, self.predicted = {}, {}, {}
-        dashed = pg.mkPen(self._theme.ink, width=1, style=pg.QtCore.Qt.PenStyle.DashLine)
-        for row, curve in enumerate(curves):
-            item = self.addPlot(row=row, col=0)
-            # No grid here: it takes more time to paint than all the samples.
-            item.getAxis("left").setWidth(_AXIS_WIDTH)
-            item.setLabel("left", curve.name, units=units_of(curve.unit))
-            self.items[curve.name] = item
-            self.curves[curve.name] = item.plot()
-            self.predicted[curve.name] = item.plot(pen=dashed)
-        items = list(self.items.values())
-        for item in items[:-1]:
-            item.setXLink(items[-1])
-            item.getAxis("bottom").setStyle(showValues=False)
-        items[-1].setLabel("bottom", "time", units="s")
-        if "output" in self.items:
-            self.items["output"].addItem(self.spike_marks)
-        self._names = tuple(curve.name for curve in curves)
+    def _make_rows(self, n: int) -> None:
+        while len(self._made) < n:
+            row = ChannelRow(self.addPlot(row=len(self._made), col=0), self._theme.ink)
+            if self._made:
+                row.item.setXLink(self._made[0].item)
+            self._made.append(row)
+
+    def _name_rows(self, curves: Sequence[Curve]) -> None:
+        self._make_rows(len(curves))
+        if "output" in self.rows:
+            self.rows["output"].item.removeItem(self.spike_marks)
+        self.rows = dict(zip((curve.name for curve in curves), self._made, strict=False))
+        for place, row in enumerate(self._made):
+            row.item.setVisible(place < len(curves))
+        for curve in curves:
+            self.rows[curve.name].show_axes(curve, is_lowest=curve is curves[-1])
+        if "output" in self.rows:
+            self.rows["output"].item.addItem(self.spike_marks)
+
+
+class ChannelRow:
+    """One plot of the live channels: what was recorded, and dashed what a card says.
+
+    Attributes
+    ----------
+    item : pyqtgraph.PlotItem
+    curve, predicted : pyqtgraph.PlotDataItem
+    """
+
+    def __init__(self, item: Any, ink: str) -> None:
+        self.item = item
+        # No grid here: it takes more time to paint than all the samples.
+        item.getAxis("left").setWidth(_AXIS_WIDTH)
+        dashed = pg.mkPen(ink, width=1, style=pg.QtCore.Qt.PenStyle.DashLine)
+        self.curve, self.predicted = item.plot(), item.plot(pen=dashed)
+
+    def show_axes(self, curve: Curve, is_lowest: bool) -> None:
+        """Label the axes for a channel; times stand below the lowest only."""
+        self.item.setLabel("left", curve.name, units=units_of(curve.unit))
+        bottom = self.item.getAxis("bottom")
+        bottom.setStyle(showValues=is_lowest)
+        bottom.showLabel(is_lowest)
+        if is_lowest:
+            self.item.setLabel("bottom", "time", units="s")
+
+    def show_curve(self, curve: Curve, colour: str) -> None:
+        """Draw a channel; the axes stay while it fits, for to draw them anew is dear."""
+        # One pixel wide: a pen of two takes six times as long.
+        self.curve.setPen(colour, width=1)
+        self.curve.setData(curve.time_s, curve.values)
+        (left, right), (bottom, top) = self.item.viewRange()
+        x, low, high = curve.time_s, np.nanmin(curve.values), np.nanmax(curve.values)
+        fits_x = left <= x[0] and x[-1] <= right and right - left < 1.2 * (x[-1] - x[0])
+        if not fits_x or low < bottom or top < high or top - bottom > 2.5 * (high - low):
+            self.item.autoRange()
+
+    def show_predicted(self, curve: Curve | None) -> None:
+        """Draw what a card says to the stimulus of the newest response."""
+        if curve is not None:
+            self.predicted.setData(curve.time_s, curve.values)
+        elif self.predicted.getOriginalDataset()[0] is not None:
+            self.predicted.clear()
 
 
 class StripPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
@@ -112,6 +153,9 @@ class StripPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.energy = pg.ScatterPlotItem(symbol="s", size=6, pen=None, brush=theme.measured)
         self.energy_item.addItem(self.energy)
         self.energy_item.hide()
+        for item in (self.item, self.energy_item):
+            item.disableAutoRange()
+        self._title = ""
 
     def show_strip(self, strip: Sequence[StripPulse]) -> None:
         """Draw the last pulses."""
@@ -122,8 +166,26 @@ class StripPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.silent.setData([p.number for p in silent], [0.0] * len(silent))
         self.energy.setData([p.number for p in known], [p.energy_j for p in known])
         self.energy_item.setVisible(bool(known))
+        if strip:
+            first, last = strip[0].number, strip[-1].number
+            left, right = first - first % _STRIDE, last - last % _STRIDE + _STRIDE
+            if self.item.viewRange()[0] != [left, right]:
+                self.item.setXRange(left, right, padding=0)
+            _fit(self.item, [0.0, *(p.latency_s for p in fired)])
+            _fit(self.energy_item, [0.0, *(p.energy_j for p in known)])
         n = len(fired)
-        self.item.setTitle(f"{n} of the last {len(strip)} pulses fired" if strip else "no pulses")
+        title = f"{n} of the last {len(strip)} pulses fired" if strip else "no pulses"
+        if title != self._title:
+            self._title = title
+            self.item.setTitle(title)
+
+
+def _fit(item: Any, values: Sequence[float]) -> None:
+    """Let an axis hold all values; it stays while it does, for to draw it anew is dear."""
+    bottom, top = item.viewRange()[1]
+    low, high = min(values), max(values)
+    if low < high and (low < bottom or top < high or top - bottom > 2.5 * (high - low)):
+        item.setYRange(low, high, padding=0.1)
 
 
 class FeaturePlot(pg.PlotWidget):  # type: ignore[misc]

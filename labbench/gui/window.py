@@ -25,10 +25,11 @@ from labbench.gui.panels.device import DevicePanel
 from labbench.gui.panels.history import HistoryPanel
 from labbench.gui.panels.live import LivePanel
 from labbench.gui.panels.run import RunPanel
+from labbench.gui.responsive import responsive
 from labbench.gui.theme import WARNING, use_theme_in_plots
 from labbench.store import Store
 
-FRAME_MS = 40
+FRAME_MS = 20
 REFRESH_MS = 2000
 # How long a run may take to come to its safe end when the window is closed; then the window says
 # so, and waits on.
@@ -42,14 +43,15 @@ _HINTS = (
 def show_window(store: Store, bench_file: str = "") -> int:
     """Show the window on a store until it is closed, and return Qt's exit code."""
     application = QApplication.instance() or QApplication(["labbench-gui"])
-    window = BenchWindow(Lab(store), QSettings("labbench", "labbench-gui"), bench_file)
-    window.show()
-    # Python hears Ctrl-C in the terminal at the next tick of a timer of the window.
-    before = signal.signal(signal.SIGINT, lambda *_: window.close())
-    try:
-        return application.exec()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with responsive():
+        window = BenchWindow(Lab(store), QSettings("labbench", "labbench-gui"), bench_file)
+        window.show()
+        # Python hears Ctrl-C in the terminal at the next tick of a timer of the window.
+        before = signal.signal(signal.SIGINT, lambda *_: window.close())
+        try:
+            return application.exec()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 class BenchWindow(QMainWindow):

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from labbench.features import Feature, Outcome, Response
 from labbench.gui.models.lab import Lab
+from labbench.gui.responsive import responsive
 from labbench.gui.window import BenchWindow
 from labbench.model import read_card, simulate
 from labbench.stimulus import Pulse, PulseTrain
@@ -27,6 +29,13 @@ from labbench.store import Store
 
 TEMPLATE = files("labbench.bench").joinpath("demo.toml").read_text("utf-8")
 LONG_MS = 60_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_in_the_programme(qapp: QApplication) -> Iterator[None]:
+    """Collect garbage in this thread only, as `show_window` does: windows are garbage here."""
+    with responsive():
+        yield
 
 
 @pytest.fixture(scope="session")

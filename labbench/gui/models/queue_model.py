@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from labbench.bench import BenchDescription, Forecast, foresee
 from labbench.bench.run_queue import RunQueue, sweep_settings
-from labbench.errors import LabbenchError
+from labbench.errors import LabbenchError, SettingError
 from labbench.gui.models.bench_model import BenchModel
 from labbench.gui.models.model import Model
 from labbench.gui.models.office import Office
 from labbench.store import RunRecord, Store
 from procedures import configure, find_procedure, settings_of
+from procedures.base import read_setting
 
 
 @dataclass(frozen=True)
@@ -135,20 +136,12 @@ class QueueModel(Model):
 
 
 def problem_of(procedure: str, name: str, text: str) -> str:
-    """Return what is wrong with the text of one setting; empty if nothing is."""
+    """Return what is wrong with the text of one setting, by itself; empty if nothing is."""
+    setting = next(s for s in settings_of(find_procedure(procedure)) if s.name == name)
     try:
-        configure(find_procedure(procedure), {name: text})
-    except LabbenchError as error:
-        setting = next(s for s in settings_of(find_procedure(procedure)) if s.name == name)
-        try:
-            value = float(text)
-        except ValueError:
-            return f"a number is needed, in {setting.unit}"
-        is_inside = setting.lower <= value <= setting.upper
-        # What contradicts another setting shows when all of them are looked at together.
-        return (
-            "" if is_inside and not setting.is_whole else str(error).removeprefix(f"{procedure}: ")
-        )
+        read_setting(procedure, setting, text)
+    except SettingError as error:
+        return str(error).removeprefix(f"{procedure}: ")
     return ""
 
 

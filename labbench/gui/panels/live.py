@@ -32,6 +32,7 @@ class LivePanel(QWidget):
         self.feature_plot, self.features = FeaturePlot(), RowTable(FEATURE_HEADER)
         self._cards: list[ModelCard] = []
         self._shown: object = None
+        self._due: LiveFrame | None = None
         self._arrange()
         self.card.currentIndexChanged.connect(self._on_card)
         compare.subscribe("found", self._show_cards)
@@ -56,13 +57,23 @@ class LivePanel(QWidget):
         self.note.hide()
 
     def refresh(self) -> None:
-        """Draw the newest picture, if there is one; called with every frame of the window."""
-        frame = self._live.take()
-        if frame is not None:
-            self.show_frame(frame)
+        """Draw the waveform of the newest picture, or the rest of the last one in its turn.
+
+        Called with every frame of the window; all at once would hold it up.
+        """
+        if self._due is not None:
+            frame, self._due = self._due, None
+            self._show_rest(frame)
+        elif (newest := self._live.take()) is not None:
+            self._due = newest
+            self._show_waveform(newest)
 
     def show_frame(self, frame: LiveFrame) -> None:
-        """Draw a picture."""
+        """Draw a picture, whole."""
+        self._show_waveform(frame)
+        self._show_rest(frame)
+
+    def _show_waveform(self, frame: LiveFrame) -> None:
         run = frame.run
         self.title.setText(
             f"run {run.id}: {words(run.procedure)} on {run.device}, "
@@ -72,6 +83,8 @@ class LivePanel(QWidget):
         self.note.setVisible(bool(frame.note))
         if frame.curves:
             self.channels.show_frame(frame, colour_of(run.simulated))
+
+    def _show_rest(self, frame: LiveFrame) -> None:
         self.strip.show_strip(frame.strip)
         if frame.features is not self._shown:
             self._shown = frame.features
