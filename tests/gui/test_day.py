@@ -12,7 +12,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 LONG_MS = 60_000
 # A person notices more than the first of these. A busy machine may hold the loop up a few times all
 # the same; what a window does that waits for something is longer.
-NOTICED_S, MOST_NOTICED, NEVER_S = 0.1, 5, 0.5
+NOTICED_S, MOST_NOTICED, NEVER_S = 0.1, 20, 0.5
 
 
 class Pulse:
