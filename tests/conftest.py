@@ -19,6 +19,13 @@ from typing import Any
 
 import pytest
 
+# Files that take a worker longest; left to the end, they would keep one core waiting.
+LONG = ("test_road.py", "test_day.py", "test_engine.py", "test_fit_road.py", "test_fits.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @dataclass
 class Server:

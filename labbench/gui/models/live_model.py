@@ -8,6 +8,7 @@ at in time is not looked at. The window picks up the latest picture when it draw
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import nan
@@ -30,6 +31,8 @@ FloatArray = NDArray[np.float64]
 
 # Pulses in the strip: what fits side by side.
 STRIP = 400
+# Of the waveforms whose features are drawn; the oldest are let go (the store has them all).
+MOST_BYTES = 256 * 2**20
 # Features are drawn anew at most this often, and never for more than a fifth of the time.
 _FEATURES_S, _SHARE = 0.3, 5.0
 
@@ -73,7 +76,7 @@ class LiveFrame:
     strip : tuple of StripPulse
         The last pulses.
     features : tuple of (property, Feature)
-        Of all responses so far.
+        Of all responses that are kept.
     note : str
         Why something is not shown.
     """
@@ -97,14 +100,21 @@ class LiveModel:
         Whose prediction is drawn over the waveform; set by the window, read by the thread.
     loading : Loading or None
         The probe on the output, for the prediction.
+
+    Parameters
+    ----------
+    most_bytes : int, optional
+        Of the waveforms that are kept for the features.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self.card: ModelCard | None = None
         self.loading: Loading | None = None
         self._lock = threading.Condition()
         self._run: RunRecord | None = None
-        self._responses: list[Response] = []
+        self._kept: deque[Response] = deque()
+        self._n_fed = self._n_bytes = 0
         self._frame: LiveFrame | None = None
         self._is_closed = False
         self._thread = threading.Thread(target=self._look, name="live", daemon=True)
@@ -113,13 +123,19 @@ class LiveModel:
     def begin(self, run: RunRecord) -> None:
         """Forget the run before, and show this one from now on; from any thread."""
         with self._lock:
-            self._run, self._responses = run, []
+            self._run = run
+            self._kept.clear()
+            self._n_fed = self._n_bytes = 0
             self._lock.notify()
 
     def feed(self, response: Response) -> None:
         """Leave a response to be looked at; takes microseconds, from any thread."""
         with self._lock:
-            self._responses.append(response)
+            self._kept.append(response)
+            self._n_fed += 1
+            self._n_bytes += _bytes_of(response)
+            while self._n_bytes > self._most_bytes and len(self._kept) > 1:
+                self._n_bytes -= _bytes_of(self._kept.popleft())
             self._lock.notify()
 
     def take(self) -> LiveFrame | None:
@@ -139,20 +155,18 @@ class LiveModel:
         seen = _Seen(None)
         while True:
             with self._lock:
-                while not self._is_closed and not seen.is_behind(
-                    self._run, self._responses, self.card
-                ):
+                while not self._is_closed and not seen.is_behind(self._run, self._n_fed, self.card):
                     # Features may be due although nothing new has come.
                     if not self._lock.wait(0.1) and seen.wants_features():
                         break
                 if self._is_closed:
                     return
-                run, responses = self._run, list(self._responses)
+                run, kept, n_fed = self._run, list(self._kept), self._n_fed
             if run is None:
                 continue
             if run is not seen.run:
                 seen = _Seen(run)
-            frame = seen.look(run, responses, self.card, self.loading)
+            frame = seen.look(run, kept, n_fed, self.card, self.loading)
             with self._lock:
                 self._frame = frame
 
@@ -168,11 +182,9 @@ class _Seen:
         self.features: tuple[tuple[str, Feature], ...] = ()
         self.due_s = 0.0
 
-    def is_behind(
-        self, run: RunRecord | None, responses: Sequence[Response], card: ModelCard | None
-    ) -> bool:
-        is_new = run is not self.run or len(responses) != self.n_seen
-        return is_new or (bool(responses) and card is not self.card)
+    def is_behind(self, run: RunRecord | None, n_fed: int, card: ModelCard | None) -> bool:
+        is_new = run is not self.run or n_fed != self.n_seen
+        return is_new or (n_fed > 0 and card is not self.card)
 
     def wants_features(self) -> bool:
         return self.n_drawn < self.n_seen and monotonic() >= self.due_s
@@ -180,22 +192,24 @@ class _Seen:
     def look(
         self,
         run: RunRecord,
-        responses: Sequence[Response],
+        kept: Sequence[Response],
+        n_fed: int,
         card: ModelCard | None,
         loading: Loading | None,
     ) -> LiveFrame:
         note = ""
-        for response in responses[self.n_seen :]:
+        n_gone = n_fed - len(kept)
+        for response in kept[max(self.n_seen - n_gone, 0) :]:
             self._add_pulses(response)
-        self.n_seen, self.card = len(responses), card
+        self.n_seen, self.card = n_fed, card
         if self.wants_features():
-            note = self._draw(run, responses)
-        if not responses:
+            note = self._draw(run, kept)
+        if not kept:
             return LiveFrame(run, 0)
         curves: tuple[Curve, ...] = ()
         predicted: tuple[Curve, ...] = ()
         spikes = np.empty(0)
-        newest = responses[-1]
+        newest = kept[-1]
         try:
             curves = curves_of(newest)
             spikes = _spikes_of(newest)
@@ -204,8 +218,10 @@ class _Seen:
                 predicted = curves_of(made)
         except LabbenchError as error:
             note = str(error)
+        if n_gone and not note:
+            note = f"The features are those of the last {len(kept)} responses."
         return LiveFrame(
-            run, len(responses), curves, predicted, spikes, tuple(self.strip), self.features, note
+            run, n_fed, curves, predicted, spikes, tuple(self.strip), self.features, note
         )
 
     def _add_pulses(self, response: Response) -> None:
@@ -225,16 +241,16 @@ class _Seen:
             self.n_pulses += 1
         del self.strip[:-STRIP]
 
-    def _draw(self, run: RunRecord, responses: Sequence[Response]) -> str:
+    def _draw(self, run: RunRecord, kept: Sequence[Response]) -> str:
         began_s = monotonic()
         note = ""
         try:
-            drawn = draw_features(run.procedure, responses)
+            drawn = draw_features(run.procedure, kept)
             self.features = tuple((name, each) for name, found in drawn.items() for each in found)
         except LabbenchError as error:
             note = str(error)
         now_s = monotonic()
-        self.n_drawn = len(responses)
+        self.n_drawn = self.n_seen
         self.due_s = now_s + max(_FEATURES_S, _SHARE * (now_s - began_s))
         return note
 
@@ -246,6 +262,10 @@ def curves_of(response: Response) -> tuple[Curve, ...]:
         Curve(name, channel.quantity, channel.unit, *points(trace, name, thin(channel.raw)))
         for name, channel in trace.channels.items()
     )
+
+
+def _bytes_of(response: Response) -> int:
+    return sum(channel.raw.nbytes for channel in response.trace.channels.values())
 
 
 def _spikes_of(response: Response) -> FloatArray:
