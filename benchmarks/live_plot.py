@@ -39,8 +39,8 @@ from labbench.trace import Channel, Trace
 
 CHANNELS = ("input", "output", "gate", "memristor")
 REFRESH_MS, START_UP_S, GROWN_MB = 50.0, 3.0, 30.0
-# A short run: four amplitudes, a pulse each.
-SHORT = {"repeats": 1.0, "start_v": 0.6, "stop_v": 0.9, "step_v": 0.1}
+# Few pulses a run: what is counted here are runs.
+SHORT = {"repeats": 1.0, "start_v": 0.6, "stop_v": 0.9}
 
 
 def response_of(n: int, seed: int) -> Response:
@@ -166,6 +166,11 @@ def play(folder: str, n: int) -> float:
     with Store.open(Path(folder) / "play.db", create=True, durable=False) as store:
         window = open_window(store, folder, str(bench_file))
         lab = window.lab
+
+        def fail(text: str) -> None:
+            raise RuntimeError(text)
+
+        lab.office.on_error = fail
         spin(lambda: lab.bench.state == "ready" and bool(lab.bench.roles))
         at_mb, none_at = 0.0, 0
         # In portions, as a day has them.

@@ -42,6 +42,8 @@ class ChannelsPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         )
         # Dear to make, and most benches record two channels.
         self._make_rows(2)
+        for row in self._made:
+            row.item.hide()
 
     def show_frame(self, frame: LiveFrame, colour: str) -> None:
         """Draw the newest picture."""
