@@ -179,7 +179,7 @@ def play(folder: str, n: int) -> float:
                 lab.queue.add("n1", "threshold_firing", SHORT)
             spin(lambda: lab.office.is_idle)
             lab.bench.start()
-            spin(lambda place=place: len(store.runs(state="finished")) >= (place + 1) * (n // 10))
+            spin(lambda place=place: len(lab.bench.ended) >= (place + 1) * (n // 10))
             spin(lambda: lab.bench.state == "ready")
             gc.collect()
             if place == 0:
