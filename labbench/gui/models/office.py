@@ -21,7 +21,7 @@ _LOG = logging.getLogger("labbench.gui")
 
 T = TypeVar("T")
 # Of one frame: longer, and the window would stutter.
-DELIVERY_S = 0.02
+DELIVERY_S = 0.005
 
 
 class Office:

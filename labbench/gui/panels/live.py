@@ -59,7 +59,7 @@ class LivePanel(QWidget):
     def refresh(self) -> None:
         """Draw the waveform of the newest picture, or the rest of the last one in its turn.
 
-        Called with every frame of the window; all at once would hold it up.
+        Called with two of three ticks of the window.
         """
         if self._due is not None:
             frame, self._due = self._due, None
