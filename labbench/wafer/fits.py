@@ -26,6 +26,8 @@ from labbench.store import Store
 
 # A device that kills a worker this often is left out.
 TRIES = 3
+# How long a scheduler may take to answer.
+PATIENCE_S = 10
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,11 @@ def _one_thread() -> None:
     numba.set_num_threads(1)
 
 
+def _alone(task: Task, wish: Wish, device: str) -> Fitted:
+    _one_thread()
+    return task(wish, device)
+
+
 def _on_cluster(wish: Wish, devices: Sequence[str], scheduler: str, task: Task) -> Iterator[Fitted]:
     """Yield results from the workers of a scheduler, which repeats what a lost worker had."""
     try:
@@ -217,7 +224,7 @@ def _on_cluster(wish: Wish, devices: Sequence[str], scheduler: str, task: Task) 
             "Workers of dask need dask.distributed: install labbench with `.[scale]`."
         ) from error
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=PATIENCE_S)
     except (OSError, TimeoutError, ValueError) as error:
         raise SettingError(f"No dask scheduler answers at {scheduler!r}: {error}.") from error
     with client:
@@ -225,7 +232,13 @@ def _on_cluster(wish: Wish, devices: Sequence[str], scheduler: str, task: Task) 
         batch = sha256(os.urandom(16)).hexdigest()[:12]
         futures = {
             client.submit(
-                task, wish, device, key=f"fit-{batch}-{device}", pure=False, retries=TRIES
+                _alone,
+                task,
+                wish,
+                device,
+                key=f"fit-{batch}-{device}",
+                pure=False,
+                retries=TRIES,
             ): device
             for device in devices
         }

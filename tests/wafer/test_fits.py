@@ -3,12 +3,11 @@
 import multiprocessing
 import os
 import signal
-import sqlite3
 import sys
-from contextlib import closing
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from labbench.errors import SettingError
 from labbench.features import Response
@@ -18,24 +17,38 @@ from labbench.model.replay import replay_response
 from labbench.stimulus import Sweep
 from labbench.store import Site, Store
 from labbench.trace import Channel, Trace
+from labbench.wafer import fits
 from labbench.wafer.fits import FitReport, Fitted, Wish, fit_devices
 from labbench.wafer.frames import wafer_fits
 
 N = 12
 
 
+def fill(store):
+    """Make a wafer of devices with a finished run each, and nothing recorded."""
+    store.add_wafer("W1")
+    session = store.begin_session({}, simulated=True)
+    ids = store.add_sites("W1", [Site(f"D{k}", "neuron", k, 0) for k in range(N)])
+    for device in ids.values():
+        run = store.begin_run(session, device, "threshold_firing", "2", {}, None)
+        store.end_run(run, "finished")
+
+
 @pytest.fixture
 def database(tmp_path):
-    """A wafer of devices with a finished run each, and nothing recorded."""
     path = tmp_path / "lab.db"
     with Store.open(path, create=True, durable=False) as store:
-        store.add_wafer("W1")
-        session = store.begin_session({}, simulated=True)
-        ids = store.add_sites("W1", [Site(f"D{k}", "neuron", k, 0) for k in range(N)])
-        for device in ids.values():
-            run = store.begin_run(session, device, "threshold_firing", "2", {}, None)
-            store.end_run(run, "finished")
+        fill(store)
     return str(path)
+
+
+@pytest.fixture
+def server(postgres):
+    """Return the same on a server."""
+    url = postgres.new_database("empty")
+    with Store.open(url, create=True, durable=False) as store:
+        fill(store)
+    return url
 
 
 def slow_fit(wish, device):
@@ -58,13 +71,13 @@ def kept(database):
     """Return how many fits each device has."""
     with Store.open(database) as store:
         document = store.wafer_fits("W1")
-    with closing(sqlite3.connect(database)) as connection:
-        (number,) = connection.execute("SELECT count(*) FROM fit").fetchone()
+        with store.engine.connect() as connection:
+            number = connection.execute(text("SELECT count(*) FROM fit")).scalar_one()
     assert number == len(document)
     return sorted(document)
 
 
-def test_a_killed_worker_of_a_cluster_costs_nothing(database):
+def test_a_killed_worker_of_a_cluster_costs_nothing(server):
     distributed = pytest.importorskip("distributed")
     cloudpickle = pytest.importorskip("cloudpickle")
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -79,20 +92,34 @@ def test_a_killed_worker_of_a_cluster_costs_nothing(database):
                 os.kill(worker.pid, signal.SIGKILL)
 
         report = fit_devices(
-            Wish(database),
+            Wish(server),
             [f"D{k}" for k in range(N)],
             scheduler=cluster.scheduler_address,
             on_progress=kill,
             task=slow_fit,
         )
     assert killed
-    assert sorted(report.kept) == kept(database) == sorted(f"D{k}" for k in range(N))
+    assert sorted(report.kept) == kept(server) == sorted(f"D{k}" for k in range(N))
     assert report.faults == {}
     assert report.known == []
 
 
-def test_without_a_scheduler_that_answers(database):
+def test_a_cluster_fits_what_a_server_holds(server):
+    distributed = pytest.importorskip("distributed")
+    with Store.open(server) as store:
+        record_sweeps(store, "good", sweeps(3))
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(processes=True, **options) as cluster:
+        address = cluster.scheduler_address
+        report = fit_devices(Wish(server), ["good", "D0"], scheduler=address)
+        again = fit_devices(Wish(server), ["good", "D0"], scheduler=address)
+    assert (report.kept, again.kept, again.known) == (["good"], [], ["good"])
+    assert "A fit needs" in report.faults["D0"]
+
+
+def test_without_a_scheduler_that_answers(database, monkeypatch):
     pytest.importorskip("distributed")
+    monkeypatch.setattr(fits, "PATIENCE_S", 1)
     with pytest.raises(SettingError, match="No dask scheduler answers"):
         fit_devices(Wish(database), ["D0"], scheduler="tcp://127.0.0.1:9")
 
@@ -116,8 +143,6 @@ def test_a_killed_process_here_costs_nothing(database):
 
 
 def test_what_comes_twice_is_kept_once(database):
-    from labbench.wafer import fits
-
     result = Fitted("D0", FitResult.of_card(read_card("b1")).to_dict(), (1,), "all of D0")
     first, second = FitReport(), FitReport()
     with Store.open(database) as store:
@@ -139,16 +164,20 @@ def sweeps(count, top_v=0.5):
     return [replay_response(blank, card, seed=4, trial=trial) for trial in range(count)]
 
 
+def record_sweeps(store, device, responses):
+    session_id = store.begin_session({"imported": True}, simulated=False)
+    device_id = store.add_device(device, "memristor")
+    run_id = store.begin_run(session_id, device_id, "imported_sweep", "1", {}, seed=None)
+    for ordinal, response in enumerate(responses):
+        store.save_response(run_id, ordinal, response)
+    store.end_run(run_id, "finished")
+
+
 def test_each_process_has_its_device_and_one_that_fails_does_not_stop_the_others(tmp_path):
     path = tmp_path / "lab.db"
     with Store.open(path, create=True, durable=False) as store:
-        session_id = store.begin_session({"imported": True}, simulated=False)
-        for device, responses in (("good", sweeps(3)), ("dead", sweeps(3, top_v=0.05))):
-            device_id = store.add_device(device, "memristor")
-            run_id = store.begin_run(session_id, device_id, "imported_sweep", "1", {}, seed=None)
-            for ordinal, response in enumerate(responses):
-                store.save_response(run_id, ordinal, response)
-            store.end_run(run_id, "finished")
+        record_sweeps(store, "good", sweeps(3))
+        record_sweeps(store, "dead", sweeps(3, top_v=0.05))
     report = fit_devices(Wish(str(path)), ["good", "dead", "nobody"], workers=2)
     assert report.kept == ["good"]
     assert sorted(report.faults) == ["dead", "nobody"]
