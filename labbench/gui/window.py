@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from labbench.bench.run import STOP_SIGNALS
 from labbench.gui.banner import ALL_OFF_KEY, Banner
 from labbench.gui.models.lab import Lab
 from labbench.gui.panels.bench import BenchPanel
@@ -42,17 +43,21 @@ _HINTS = (
 
 
 def show_window(store: Store, bench_file: str = "") -> int:
-    """Show the window on a store until it is closed, and return Qt's exit code."""
+    """Show the window on a store until it is closed, and return Qt's exit code.
+
+    Ctrl-C, SIGTERM and a closed terminal close it as a user does: a run comes to its safe end.
+    """
     application = QApplication.instance() or QApplication(["labbench-gui"])
     with responsive():
         window = BenchWindow(Lab(store), QSettings("labbench", "labbench-gui"), bench_file)
         window.show()
-        # Python hears Ctrl-C in the terminal at the next tick of a timer of the window.
-        before = signal.signal(signal.SIGINT, lambda *_: window.close())
+        # Python hears a signal at the next tick of a timer of the window.
+        before = {each: signal.signal(each, lambda *_: window.close()) for each in STOP_SIGNALS}
         try:
             return application.exec()
         finally:
-            signal.signal(signal.SIGINT, before)
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
 
 class BenchWindow(QMainWindow):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from labbench.gui import main
+from labbench.store import Store
 
 
 def refused(capsys: pytest.CaptureFixture[str], path: object) -> str:
@@ -46,6 +48,57 @@ def test_the_window_opens_and_closes(qapp, store, add_run):
     add_run()
     QTimer.singleShot(300, QApplication.closeAllWindows)
     assert main(["--db", str(store.path)]) == 0
+
+
+# A window that plays a run as soon as its bench is open, and says what its bench ended with.
+PLAYS = """
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+import labbench.gui.window as gui
+from labbench.bench.bench import Bench
+from labbench.store import Store
+
+make_safe = Bench.make_safe
+def say(bench):
+    faults = make_safe(bench)
+    print("safe", faults, flush=True)
+    return faults
+Bench.make_safe = say
+
+application = QApplication([])
+asked = []
+def go():
+    window = next(w for w in application.topLevelWidgets() if isinstance(w, gui.BenchWindow))
+    lab = window.lab
+    if lab.bench.state == "ready" and lab.bench.roles and not asked:
+        asked.append(lab.queue.add("n1", "threshold_firing", {"repeats": 60.0, "start_v": 0.3}))
+    if lab.queue.planned:
+        lab.bench.start()
+    if lab.bench.percent > 2:
+        print("running", flush=True)
+timer = QTimer(interval=50)
+timer.timeout.connect(go)
+timer.start()
+with Store.open(sys.argv[1], create=True) as store:
+    sys.exit(gui.show_window(store, sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_a_run_safe(tmp_path, bench_file, name):
+    database = tmp_path / "played.db"
+    command = [sys.executable, "-c", PLAYS, str(database), bench_file]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as window:
+        assert window.stdout is not None
+        assert any(line == "running\n" for line in window.stdout)
+        window.send_signal(getattr(signal, name))
+        rest = window.communicate(timeout=60)[0]
+        assert window.returncode == 0
+    assert "safe []" in rest
+    with Store.open(database) as store:
+        assert [run.state for run in store.runs()] == ["aborted"]
 
 
 def test_help_loads_no_qt():
