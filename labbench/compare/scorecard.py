@@ -50,6 +50,10 @@ class Scorecard:
         return document
 
 
+# Of a row; what is not a number is null in JSON.
+_NUMBERS = ("difference_sigma", "p_value", "trials_stderr", "card_stderr")
+
+
 def scorecard_from_dict(document: Mapping[str, Any]) -> Scorecard:
     """Return the scorecard of a `Scorecard.to_dict`, as the store keeps it."""
     rows = [
@@ -58,8 +62,7 @@ def scorecard_from_dict(document: Mapping[str, Any]) -> Scorecard:
                 **row,
                 "measured": Estimate(**_numbers(row["measured"])),
                 "simulated": Estimate(**_numbers(row["simulated"])),
-                "difference_sigma": _number(row["difference_sigma"]),
-                "p_value": _number(row["p_value"]),
+                **{name: _number(row[name]) for name in _NUMBERS if name in row},
                 "outcome": Outcome(row.get("outcome", Outcome.OK)),
             }
         )

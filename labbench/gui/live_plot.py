@@ -42,8 +42,6 @@ class ChannelsPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         )
         # Dear to make, and most benches record two channels.
         self._make_rows(2)
-        for row in self._made:
-            row.item.hide()
 
     def show_frame(self, frame: LiveFrame, colour: str) -> None:
         """Draw the newest picture."""
@@ -71,7 +69,7 @@ class ChannelsPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
 
     def _make_rows(self, n: int) -> None:
         while len(self._made) < n:
-            row = ChannelRow(self.addPlot(row=len(self._made), col=0), self._theme.ink)
+            row = ChannelRow(pg.PlotItem(), self._theme.ink)
             if self._made:
                 row.item.setXLink(self._made[0].item)
             self._made.append(row)
@@ -80,9 +78,11 @@ class ChannelsPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self._make_rows(len(curves))
         if "output" in self.rows:
             self.rows["output"].item.removeItem(self.spike_marks)
+        for row in self._made[len(curves) : len(self.rows)]:
+            self.removeItem(row.item)
+        for place, row in enumerate(self._made[len(self.rows) : len(curves)], len(self.rows)):
+            self.addItem(row.item, row=place, col=0)
         self.rows = dict(zip((curve.name for curve in curves), self._made, strict=False))
-        for place, row in enumerate(self._made):
-            row.item.setVisible(place < len(curves))
         for curve in curves:
             self.rows[curve.name].show_axes(curve, is_lowest=curve is curves[-1])
         if "output" in self.rows:

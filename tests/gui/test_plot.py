@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from numpy.testing import assert_array_equal
 
 from labbench.features import Response
+from labbench.gui.live_plot import ChannelsPlot
+from labbench.gui.models.live_model import LiveFrame, curves_of
 from labbench.gui.plot import TracePlot, condition_axis
 from labbench.spikes import find_spikes
 from labbench.stimulus import Pulse, PulseTrain
@@ -85,3 +89,22 @@ def test_refreshing_the_plot_gives_no_reference_away(plot, response):
     for _ in range(200):
         plot.show_response(response, "k")
     assert sys.getrefcount(None) > before - 50
+
+
+def test_live_channels_share_the_place_however_many_come(qtbot, response, store, add_run):
+    plot = ChannelsPlot()
+    qtbot.addWidget(plot)
+    plot.resize(600, 600)
+    plot.show()
+    run = store.run(add_run())
+    both = curves_of(response)
+    more = tuple(replace(both[0], name=name) for name in ("input", "output", "gate", "memristor"))
+    for curves in (both, more, both[:1], both):
+        plot.show_frame(LiveFrame(run, 1, curves), "#000000")
+        qtbot.wait(20)
+        assert list(plot.rows) == [curve.name for curve in curves]
+        heights = [row.item.sceneBoundingRect().height() for row in plot.rows.values()]
+        assert sum(heights) > 450
+        assert min(heights) > 0.5 * max(heights)
+        shown = [item for item in plot.scene().items() if isinstance(item, pg.PlotItem)]
+        assert len(shown) == len(curves)
