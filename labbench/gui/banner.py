@@ -76,7 +76,10 @@ class Banner(QFrame):
 
     def _show_progress(self) -> None:
         self.progress.setVisible(self._bench.running is not None)
+        # A bar that may draw paints the whole window at once, whatever else is due.
+        self.progress.setUpdatesEnabled(False)
         self.progress.setValue(round(self._bench.percent))
+        self.progress.setUpdatesEnabled(True)
 
     def _details(self) -> str:
         bench = self._bench

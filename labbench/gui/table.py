@@ -18,6 +18,8 @@ from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 Row = Sequence[str]
 AnyIndex = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
+# So many rows, and those in sight, say how wide a column is: all of a long table take too long.
+_MEASURED_ROWS = 30
 
 
 class RowTable(QTableView):
@@ -51,6 +53,7 @@ class RowTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         self.horizontalHeader().setStretchLastSection(True)
         self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setResizeContentsPrecision(_MEASURED_ROWS)
         self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self.selectionModel().selectionChanged.connect(self._on_selection)

@@ -1,12 +1,13 @@
 """Measured beside simulated, from the store; fits and comparisons in a process of their own.
 
 A fit keeps a processor busy for seconds to minutes. As a child it is the very command that a
-terminal would give, it takes no time from the window or the bench, and it can be stopped at any
-moment: what it did not store, it did not do.
+terminal would give, it yields to the window and the bench, and it can be stopped at any moment:
+what it did not store, it did not do.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from labbench.model import ModelCard
 from labbench.store import Store
 
 _END_S = 5.0
+_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,9 @@ class CompareModel(Model):
         except OSError as error:
             self._office.on_error(f"The {what} could not be started: {error}.")
             return
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, child.pid, _NICENESS)
         self._child = child
         self.task = f"{first[0]} of {self.device}"
         self._changed("task")
