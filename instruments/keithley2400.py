@@ -69,6 +69,18 @@ class Keithley2400Driver(LinkedMixin, StockKeithley2400):
         values=["FIX", "SWE", "LIST"],
         check_set_errors=True,
     )
+    is_interlock_used = Instrument.measurement(
+        ":OUTPUT:ENABLE?",
+        """Get whether the output needs the interlock line (bool).""",
+        values={True: 1, False: 0},
+        map_values=True,
+    )
+    is_interlock_closed = Instrument.measurement(
+        ":OUTPUT:ENABLE:TRIPPED?",
+        """Get whether the interlock line lets the output go on (bool).""",
+        values={True: 1, False: 0},
+        map_values=True,
+    )
     is_limit_tripped = Instrument.measurement(
         ":SENSE:CURRENT:PROTECTION:TRIPPED?",
         """Get whether the current limit is acting (bool).""",
@@ -184,6 +196,12 @@ class Keithley2400:
     def is_output_on(self) -> bool:
         """Get whether the output is on (bool)."""
         return bool(self.driver.source_enabled)
+
+    @property
+    def is_interlock_open(self) -> bool | None:
+        """Get whether an open interlock keeps the output off (bool), None if none is used."""
+        driver = self.driver
+        return not driver.is_interlock_closed if driver.is_interlock_used else None
 
     def source_voltage(self, level_v: float, compliance_a: float) -> ComplianceCheck:
         """Set a voltage, limit the current, switch the output on and look at the limit.

@@ -32,6 +32,7 @@ _LIMIT_TOLERANCE = 1e-3
 _LEAST_NPLC, _LEAST_AUTORANGED_S = 1e-3, 10e-3
 _LONGEST_QUEUE = 110
 _POLL_S, _LONGEST_WAIT_S = 0.05, 3600.0
+_INTERLOCK_CLOSED = 1 << 11
 _ASCII = "format.data = format.ASCII format.asciiprecision = 10"
 _BINARY = "format.data = format.REAL64 format.byteorder = format.LITTLEENDIAN"
 
@@ -54,6 +55,13 @@ class Keithley2600Driver(LinkedInstrument):
 
     line_frequency = Instrument.measurement(
         "print(localnode.linefreq)", """Get the frequency of the power line in hertz (float)."""
+    )
+
+    measurement_condition = Instrument.measurement(
+        "print(status.measurement.condition)",
+        """Get the measurement condition register (int).""",
+        cast=float,
+        get_process=int,
     )
 
     def __init__(
@@ -194,6 +202,11 @@ class Keithley2600:
     def is_output_on(self) -> bool:
         """Get whether the output is on (bool)."""
         return bool(self.smu.output == "on")
+
+    @property
+    def is_interlock_open(self) -> bool:
+        """Get whether the interlock is open (bool): no level above 20 V then."""
+        return not self.driver.measurement_condition & _INTERLOCK_CLOSED
 
     def source_voltage(self, level_v: float, compliance_a: float) -> ComplianceCheck:
         """Set a voltage, limit the current and switch the output on.

@@ -70,12 +70,20 @@ class Bench:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        faults = self.leave()
+        if faults:
+            raise InstrumentError(unsafe(faults)) from error
+
+    def leave(self) -> list[str]:
+        """Close all links, outputs at zero and off if anything was set, and return what failed."""
         faults = self.make_safe() if self._is_touched else []
         try:
             self._close()
-        finally:
-            if faults:
-                raise InstrumentError(unsafe(faults)) from error
+        except Exception as fault:
+            if not faults:
+                raise
+            faults.append(f"the links could not be closed: {fault}")
+        return faults
 
     @property
     def pulse_source(self) -> PulseSource:

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from labbench.bench.run import STOP_SIGNALS
+from labbench.bench.safe_end import unsafe
+from labbench.errors import InstrumentError
 from labbench.gui.banner import ALL_OFF_KEY, Banner
 from labbench.gui.models.lab import Lab
 from labbench.gui.panels.bench import BenchPanel
@@ -46,18 +48,26 @@ def show_window(store: Store, bench_file: str = "") -> int:
     """Show the window on a store until it is closed, and return Qt's exit code.
 
     Ctrl-C, SIGTERM and a closed terminal close it as a user does: a run comes to its safe end.
+
+    Raises
+    ------
+    InstrumentError
+        Afterwards, if an output could not be verified as off.
     """
     application = QApplication.instance() or QApplication(["labbench-gui"])
     with responsive():
         window = BenchWindow(Lab(store), QSettings("labbench", "labbench-gui"), bench_file)
         window.show()
         # Python hears a signal at the next tick of a timer of the window.
-        before = {each: signal.signal(each, lambda *_: window.close()) for each in STOP_SIGNALS}
+        before = {each: signal.signal(each, lambda *_: window.leave()) for each in STOP_SIGNALS}
         try:
-            return application.exec()
+            code = application.exec()
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+        if window.lab.bench.unsafe:
+            raise InstrumentError(unsafe(list(window.lab.bench.unsafe)))
+        return code
 
 
 class BenchWindow(QMainWindow):
@@ -77,7 +87,7 @@ class BenchWindow(QMainWindow):
         super().__init__()
         self.lab = lab
         self._settings = settings
-        self._is_closed = self._is_laid_out = False
+        self._is_closed = self._is_laid_out = self._is_left = False
         self._n_ticks = 0
         use_theme_in_plots()
         remembered = str(settings.value("bench_file", ""))
@@ -121,28 +131,44 @@ class BenchWindow(QMainWindow):
             event.accept()
             return
         event.ignore()
-        if self._looks.isActive():
+        if self._is_left and not self.lab.bench.thread.is_alive:
+            self._finish()
+            event.accept()
+        elif self._looks.isActive():
             self._settings.setValue("geometry", self.saveGeometry())
             self._settings.setValue("layout", self.saveState())
             self._looks.stop()
             self.setEnabled(self.lab.bench.running is not None)
-            self.say(
-                "Closing: the run is brought to its safe end first ..." if self.isEnabled() else ""
-            )
+            if self.isEnabled():
+                self.say("Closing: the run is brought to its safe end first ...")
             self.lab.bench.thread.close(0.0)
             self._closing = QTimer(self, interval=_CLOSING_MS)
             self._closing.timeout.connect(self._close_when_safe)
             self._closing.start()
 
+    def leave(self) -> None:
+        """Close, although nobody may be there to read what went wrong."""
+        self._is_left = True
+        self.close()
+
     def _close_when_safe(self) -> None:
         if self.lab.bench.thread.is_alive:
             return
         self._closing.stop()
-        self._ticks.stop()
         self.lab.office.deliver()
+        if self.lab.bench.unsafe and not self._is_left:
+            # Nobody could read it in a window that is gone.
+            self._is_left = True
+            self.setEnabled(True)
+            self.say(f"{unsafe(list(self.lab.bench.unsafe))}. Then close the window once more.")
+            return
+        self._finish()
+        self.close()
+
+    def _finish(self) -> None:
+        self._ticks.stop()
         self.lab.close()
         self._is_closed = True
-        self.close()
 
     def _arrange(self) -> None:
         self.setWindowTitle(f"labbench: {self.lab.store.name}")

@@ -19,6 +19,7 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PLAIN = (1e-3, 1e4)
 # An error of nearly zero would ask for more digits than any instrument has.
 _MOST_DIGITS = 6
+_NOTHING = 1e-9
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -38,7 +39,9 @@ def format_quantity(value: float | None, stderr: float | None, unit: str) -> str
         return MISSING if value is None or value != value else f"{value:g}"
     has_error = stderr is not None and isfinite(stderr)
     error = stderr if stderr is not None and has_error else nan
-    exponent, power, written = _scale(abs(value) or (error if has_error else 0.0), unit)
+    # A value that is nothing beside its error must not blow that up.
+    magnitude = max(abs(value), _NOTHING * error if has_error else 0.0) if value else error
+    exponent, power, written = _scale(magnitude, unit)
     scaled, scaled_error = value / 10.0**exponent, error / 10.0**exponent
     if not has_error:
         number = f"{scaled:.4g}"
@@ -111,7 +114,7 @@ def _decimals(value: float, error: float) -> tuple[int, str]:
     if error <= 0:
         return min(3, most), "0"
     # Round first: 0.0996 has two digits as 0.10, not as 0.100.
-    wanted = 1 - floor(log10(float(f"{error:.1e}")))
+    wanted = 1 - int(f"{error:.1e}".partition("e")[2])
     if wanted > most:
         return most, f"< {10.0**-most:.{most}f}"
     decimals = max(wanted, 0)

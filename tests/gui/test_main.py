@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTimer
@@ -50,6 +51,7 @@ def test_the_window_opens_and_closes(qapp, store, add_run):
     assert main(["--db", str(store.path)]) == 0
 
 
+SUPPLY = '[[simulated.instruments]]\naddress = "GPIB0::24::INSTR"\n'
 # A window that plays a run as soon as its bench is open, and says what its bench ended with.
 PLAYS = """
 import sys
@@ -99,6 +101,24 @@ def test_a_signal_ends_a_run_safe(tmp_path, bench_file, name):
     assert "safe []" in rest
     with Store.open(database) as store:
         assert [run.state for run in store.runs()] == ["aborted"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_an_output_that_may_be_on_outlives_the_window(tmp_path, bench_file):
+    path = Path(bench_file)
+    head, supply = path.read_text("utf-8").split(SUPPLY)
+    fault = 'faults = [{ kind = "drop", after = 60, times = 0 }]\n'
+    path.write_text(head + SUPPLY + fault + supply, "utf-8")
+    command = [sys.executable, "-c", PLAYS, str(tmp_path / "played.db"), bench_file]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as window:
+        assert window.stdout is not None
+        assert any("supply at" in line for line in window.stdout)
+        window.send_signal(signal.SIGTERM)
+        _, errors = window.communicate(timeout=60)
+        assert window.returncode == 1
+    assert "switch them off by hand: supply" in errors
 
 
 def test_help_loads_no_qt():

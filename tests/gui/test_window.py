@@ -11,6 +11,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QTabBar
 
+from labbench.bench import Bench
 from labbench.gui.panels.bench import role_row
 from labbench.store import Store
 
@@ -57,9 +58,9 @@ def test_instruments_and_limits_are_listed(open_window, bench_file):
     window = open_window(bench_file)
     rows = {row[0]: row for row in window.bench.roles.rows}
     assert rows["supply"][1] == "off"
-    assert "2400" in rows["supply"][2]
+    assert "2400" in rows["supply"][3]
     assert "limits" in window.bench.limits.text()
-    assert role_row(window.lab.bench.roles[0])[4].startswith("TCPIP0")
+    assert role_row(window.lab.bench.roles[0])[5].startswith("TCPIP0")
 
 
 def test_the_key_of_all_off_works_in_a_run_and_from_every_panel(
@@ -75,6 +76,17 @@ def test_the_key_of_all_off_works_in_a_run_and_from_every_panel(
     assert [run.state for run in window.lab.store.runs()] == ["aborted"]
     assert not any(role.is_output_on for role in window.lab.bench.roles)
     assert window.banner.all_off.isEnabled()
+
+
+def test_a_window_stays_while_an_output_may_be_on(open_window, bench_file, until, monkeypatch):
+    window = open_window(bench_file)
+    monkeypatch.setattr(Bench, "leave", lambda bench: ["supply at GPIB0::24::INSTR: mute"])
+    window.close()
+    until(lambda: "by hand: supply at GPIB0" in window.message.text())
+    assert window.isVisible()
+    assert "SWITCH OFF BY HAND" in window.banner.details.text()
+    window.close()
+    assert not window.isVisible()
 
 
 def test_closing_during_a_run_ends_it_safe(open_window, bench_file, until, monkeypatch):

@@ -5,9 +5,11 @@ Told by the bench's thread through the office, so that all of it changes in the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from labbench.bench import BenchDescription
+from labbench.bench.safe_end import unsafe
 from labbench.features import Response
 from labbench.gui.models.bench_thread import BenchThread, RoleState, RunEnd
 from labbench.gui.models.live_model import LiveModel
@@ -125,11 +127,13 @@ class BenchModel(Model):
 
         self._office.post(act)
 
-    def disconnected(self, why: str) -> None:
+    def disconnected(self, why: str, faults: Sequence[str] = ()) -> None:
         """See `Listener`."""
 
         def act() -> None:
             self.description, self.session_id, self.lines, self.roles = None, 0, [], []
+            if faults:
+                self._warn(faults)
             self._become("absent")
             self._changed("roles")
             if why:
@@ -151,10 +155,10 @@ class BenchModel(Model):
         """See `Listener`."""
 
         def act() -> None:
-            self.unsafe = tuple(faults)
             if faults:
-                self._notice("Switch these outputs off by hand: " + "; ".join(faults))
+                self._warn(faults)
             else:
+                self.unsafe = ()
                 self._notice("All outputs are at zero and off, verified by reading back.")
             self._become("ready" if self.is_connected else "absent")
 
@@ -188,6 +192,8 @@ class BenchModel(Model):
             self.ended.append(end)
             if end.note:
                 self._notice(f"Run {end.run_id} {end.state}: {end.note}")
+            if end.holds_queue and end.state == "failed":
+                self._office.on_error(f"Run {end.run_id} failed, and the queue waits: {end.note}")
             self._changed("runs", "progress")
 
         self._office.post(act)
@@ -206,6 +212,11 @@ class BenchModel(Model):
     def noticed(self, text: str) -> None:
         """See `Listener`."""
         self._office.post(lambda: self._notice(text))
+
+    def _warn(self, faults: Sequence[str]) -> None:
+        self.unsafe = tuple(faults)
+        self._notice(unsafe(list(faults)))
+        self._office.on_error(unsafe(list(faults)))
 
     def _notice(self, text: str) -> None:
         self.notices.append(" ".join(text.split()))

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 from labbench.bench import Bench, BenchDescription, open_bench
+from labbench.bench.description import InstrumentEntry
 from labbench.bench.run import begin_session
 from labbench.bench.run_queue import RunQueue
 from labbench.errors import (
@@ -35,13 +37,24 @@ OWN_FAULTS = (SettingError, StimulusError, TraceError, FeatureError, LimitError)
 
 @dataclass(frozen=True)
 class RoleState:
-    """An instrument in its role; `is_output_on` is None where it has no output."""
+    """An instrument in its role.
+
+    Attributes
+    ----------
+    role, driver, address, identity : str
+    is_output_on, is_interlock_open : bool or None
+        None where it has no such thing.
+    fault : str
+        Why it did not answer; nothing else is known then.
+    """
 
     role: str
     driver: str
     address: str
-    identity: str
-    is_output_on: bool | None
+    identity: str = ""
+    is_output_on: bool | None = None
+    is_interlock_open: bool | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +73,11 @@ class Listener(Protocol):
     def connected(self, bench: BenchDescription, session_id: int, lines: list[str]) -> None:
         """A bench is open."""
 
-    def disconnected(self, why: str) -> None:
-        """No bench is open (any more); `why` is empty if that was asked for."""
+    def disconnected(self, why: str, faults: Sequence[str] = ()) -> None:
+        """No bench is open (any more); `why` is empty if that was asked for.
+
+        The outputs in `faults` could not be verified as off.
+        """
 
     def checked(self, roles: list[RoleState]) -> None:
         """The instruments were asked."""
@@ -182,13 +198,15 @@ class BenchThread:
         try:
             bench = open_bench(path)
             self._session_id = begin_session(bench, self._store)
-        except LabbenchError as error:
+            lines = bench.check()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the window must know
             if bench is not None:
-                bench.__exit__(None, None, None)
-            self._listener.disconnected(str(error))
+                with suppress(LabbenchError):
+                    bench.leave()
+            self._listener.disconnected(_said(error))
             return
         self._bench = bench
-        self._listener.connected(bench.description, self._session_id, bench.check())
+        self._listener.connected(bench.description, self._session_id, lines)
         self._check()
 
     def _disconnect(self) -> None:
@@ -196,36 +214,27 @@ class BenchThread:
         if bench is None:
             return
         bench.clock.forget()
-        why = ""
+        faults, said = [], []
         try:
-            bench.__exit__(None, None, None)
+            faults = bench.leave()
         except LabbenchError as error:
-            why = str(error)
+            said.append(str(error))
         try:
             self._store.end_session(self._session_id)
         except StoreError as error:
-            why = f"{why} {error}".strip()
-        self._listener.disconnected(why)
+            said.append(str(error))
+        self._listener.disconnected(" ".join(said), faults)
 
     def _check(self) -> None:
         if self._bench is None:
             return
-        roles = [
-            RoleState(
-                role,
-                entry.driver,
-                entry.address,
-                instrument.identity,
-                getattr(instrument, "is_output_on", None),
-            )
-            for role, (entry, instrument) in self._bench.roles().items()
-        ]
-        self._listener.checked(roles)
+        roles = self._bench.roles().items()
+        self._listener.checked([_look_at(role, *filled) for role, filled in roles])
 
     def _make_safe(self) -> None:
         bench = self._bench
         if bench is None:
-            self._listener.made_safe([])
+            self._listener.noticed("No bench is connected: nothing can be switched off from here.")
             return
         bench.clock.forget()
         self._listener.made_safe(bench.make_safe())
@@ -236,6 +245,8 @@ class BenchThread:
         if bench is None:
             self._listener.queue_rests("No bench is connected: connect one, then start again.")
             return
+        if self._hold.is_set():
+            return  # somebody has to look first: see the end of the run before
         why = ""
         while not why and not self._hold.is_set():
             run = self.queue.next_for(bench.description)
@@ -246,9 +257,15 @@ class BenchThread:
                 break
             self._listener.run_ended(end)
             if end.holds_queue:
+                self._hold.set()
                 why = f"Run {end.run_id} {end.state}: {end.note} The queue waits."
-        self._check()
-        self._listener.queue_rests(why or "Held." * self._hold.is_set())
+                if end.state == "failed":
+                    # Its own safe end may be what failed.
+                    self._listener.made_safe(bench.make_safe())
+        try:
+            self._check()
+        finally:
+            self._listener.queue_rests(why or "Held." * self._hold.is_set())
 
     def _play_one(self, bench: Bench, run: RunRecord) -> RunEnd | None:
         self._abort.clear()
@@ -270,7 +287,30 @@ class BenchThread:
             return RunEnd(run.id, "aborted", "all outputs were switched off", True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread must live
             # One that is still planned would fail in the same way for ever.
-            left = [each.id for each in self.queue.planned()]
-            holds = not isinstance(error, OWN_FAULTS) or run.id in left
+            is_planned = run.id in [each.id for each in self.queue.planned()]
+            if not is_planned and self._store.run(run.id).session_id != self._session_id:
+                return RunEnd(run.id, "taken", "another programme plays it", False)
+            holds = not isinstance(error, OWN_FAULTS) or is_planned
             return RunEnd(run.id, "failed", f"{type(error).__name__}: {error}", holds)
         return RunEnd(report.run_id, report.state, report.note, False)
+
+
+def _look_at(role: str, entry: InstrumentEntry, instrument: Any) -> RoleState:
+    try:
+        return RoleState(
+            role,
+            entry.driver,
+            entry.address,
+            instrument.identity,
+            getattr(instrument, "is_output_on", None),
+            getattr(instrument, "is_interlock_open", None),
+        )
+    except LabbenchError as error:
+        return RoleState(role, entry.driver, entry.address, fault=str(error))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, LabbenchError):
+        return str(error)
+    _LOG.error("the bench could not be opened", exc_info=error)
+    return f"{type(error).__name__}: {error}"

@@ -19,8 +19,9 @@ from labbench.gui.models.bench_thread import RoleState
 from labbench.gui.table import RowTable
 from labbench.gui.theme import heading
 
-ROLE_HEADER = ("Role", "Output", "Identity", "Driver", "Address")
+ROLE_HEADER = ("Role", "Output", "Interlock", "Identity", "Driver", "Address")
 _OUTPUT = {True: "ON", False: "off", None: "–"}
+_INTERLOCK = {True: "OPEN", False: "closed", None: "–"}
 
 
 class BenchPanel(QWidget):
@@ -100,8 +101,9 @@ def role_row(role: RoleState) -> tuple[str, ...]:
     """Return an instrument under `ROLE_HEADER`."""
     return (
         role.role.replace("_", " "),
-        _OUTPUT[role.is_output_on],
-        role.identity,
+        "?" if role.fault else _OUTPUT[role.is_output_on],
+        "?" if role.fault else _INTERLOCK[role.is_interlock_open],
+        f"no answer: {role.fault}" if role.fault else role.identity,
         role.driver,
         role.address,
     )

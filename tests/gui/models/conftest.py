@@ -17,6 +17,7 @@ from labbench.gui.models.queue_model import QueueModel
 from labbench.store import Store
 
 TEMPLATE = files("labbench.bench").joinpath("demo.toml").read_text("utf-8")
+SUPPLY = '[[simulated.instruments]]\naddress = "GPIB0::24::INSTR"\n'
 LONG_S = 60.0
 
 
@@ -35,6 +36,13 @@ class Models:
             assert time.monotonic() < deadline, (self.bench.state, self.bench.notices)
             self.office.deliver()
             time.sleep(0.005)
+
+    def break_link(self, after: int, times: int = 0) -> None:
+        """Have the supply drop its link after some messages; for good, unless `times` is given."""
+        path = Path(self.bench_file)
+        head, supply = path.read_text("utf-8").split(SUPPLY)
+        fault = f'faults = [{{ kind = "drop", after = {after}, times = {times} }}]\n'
+        path.write_text(head + SUPPLY + fault + supply, "utf-8")
 
     def connect(self) -> None:
         self.bench.connect(self.bench_file)

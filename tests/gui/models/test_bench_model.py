@@ -79,6 +79,69 @@ def test_all_off_in_a_run_ends_it_and_holds_the_queue(models):
     assert states(models) == ["aborted", "finished"]
 
 
+def test_a_link_lost_for_good_is_said_at_once_and_the_queue_waits(models):
+    said = []
+    models.office.on_error = said.append
+    models.break_link(after=60)
+    models.connect()
+    add(models, MANY, FEW)
+    models.bench.start()
+    models.until(lambda: "waits" in models.bench.resting and models.bench.state == "ready")
+    assert states(models) == ["failed", "planned"]
+    assert "supply" in models.bench.unsafe[0]
+    assert any("by hand" in text and "supply" in text for text in said)
+    answers = {role.role: (role.is_output_on, role.fault) for role in models.bench.roles}
+    assert "24" in answers["supply"][1]
+    assert answers["pulse_source"] == (False, "")
+    models.bench.disconnect()
+    models.until(lambda: models.bench.state == "absent")
+    assert "supply" in models.bench.unsafe[0]
+    models.bench.all_off()
+    models.until(lambda: "No bench is connected" in models.bench.notices[-1])
+    assert models.bench.unsafe
+
+
+def test_a_second_press_on_start_does_not_go_past_a_lost_link(models):
+    models.break_link(after=60, times=1)
+    models.connect()
+    add(models, MANY, FEW, FEW)
+    models.bench.start()
+    models.bench.start()
+    models.bench.check()
+    models.until(lambda: "waits" in models.bench.resting and models.bench.state == "ready")
+    assert states(models) == ["failed", "planned", "planned"]
+    assert models.bench.unsafe == ()
+    models.bench.start()
+    models.until(lambda: len(models.bench.ended) == 3)
+    assert states(models) == ["failed", "finished", "finished"]
+
+
+def test_a_run_that_another_window_plays_is_no_failure(models, monkeypatch):
+    models.connect()
+    add(models, FEW, FEW)
+    queue, store = models.bench.thread.queue, models.store
+    next_for, elsewhere = queue.next_for, store.begin_session({"roles": {}}, True, "another")
+
+    def after_somebody_else(bench):
+        run = next_for(bench)
+        if run is not None and run.id == 1:
+            store.start_run(run.id, elsewhere)
+        return run
+
+    monkeypatch.setattr(queue, "next_for", after_somebody_else)
+    models.bench.start()
+    models.until(lambda: len(models.bench.ended) == 2)
+    assert [end.state for end in models.bench.ended] == ["taken", "finished"]
+    assert states(models) == ["running", "finished"]
+
+
+def test_interlocks_are_told(models):
+    models.connect()
+    known = {role.role: role.is_interlock_open for role in models.bench.roles}
+    assert known["meter"] is False
+    assert known["supply"] is None
+
+
 def test_what_goes_on_is_seen_and_drawn(models):
     models.connect()
     add(models, FEW)
