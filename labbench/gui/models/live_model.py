@@ -7,6 +7,7 @@ at in time is not looked at. The window picks up the latest picture when it draw
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from labbench.spikes import find_spikes
 from labbench.store import RunRecord
 
 FloatArray = NDArray[np.float64]
+
+_LOG = logging.getLogger("labbench.gui")
 
 # Pulses in the strip: what fits side by side.
 STRIP = 400
@@ -166,7 +169,13 @@ class LiveModel:
                 continue
             if run is not seen.run:
                 seen = _Seen(run)
-            frame = seen.look(run, kept, n_fed, self.card, self.loading)
+            try:
+                frame = seen.look(run, kept, n_fed, self.card, self.loading)
+            except Exception as error:  # noqa: BLE001 - the next one may come out
+                _LOG.exception("a response could not be drawn")
+                seen.skip(n_fed, self.card)
+                note = f"Response {n_fed} could not be drawn: {type(error).__name__}: {error}"
+                frame = LiveFrame(run, n_fed, note=note)
             with self._lock:
                 self._frame = frame
 
@@ -188,6 +197,11 @@ class _Seen:
 
     def wants_features(self) -> bool:
         return self.n_drawn < self.n_seen and monotonic() >= self.due_s
+
+    def skip(self, n_fed: int, card: ModelCard | None) -> None:
+        """Go on with what comes next."""
+        self.n_seen = self.n_drawn = n_fed
+        self.card = card
 
     def look(
         self,

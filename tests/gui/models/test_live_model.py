@@ -91,3 +91,19 @@ def test_feeding_takes_no_time(live, run, response):
     # Three hundred pictures could not be drawn in that time.
     assert slowest_s < 1.0
     assert picture(live, lambda f: f.n_responses == 500)
+
+
+def test_a_response_that_cannot_be_drawn_is_said_and_the_next_one_comes(
+    live, run, response, monkeypatch
+):
+    def broken(*_):
+        raise ZeroDivisionError("no pixels")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("labbench.gui.models.live_model.curves_of", broken)
+        live.begin(run)
+        live.feed(response)
+        frame = picture(live, lambda f: f.n_responses == 1 and f.note)
+        assert "no pixels" in frame.note
+    live.feed(response)
+    assert picture(live, lambda f: f.n_responses == 2).curves
