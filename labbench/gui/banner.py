@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -47,6 +45,7 @@ class Banner(QFrame):
         self._bench = bench
         self.setObjectName("banner")
         self.word, self.details = QLabel(), QLabel(wordWrap=True)
+        self.details.setTextFormat(Qt.TextFormat.PlainText)
         self.progress = QProgressBar(textVisible=True)
         self.progress.setMaximumWidth(em(self, 14))
         self.all_off = AllOffButton(bench)
@@ -71,7 +70,7 @@ class Banner(QFrame):
             f"QFrame#banner {{ background: {colour} }} QFrame#banner QLabel {{ color: white }}"
         )
         self.word.setText(f'<span style="font-size: 20pt; font-weight: bold">{bench.origin}</span>')
-        self.details.setText(escape(self._details()))
+        self.details.setText(self._details())
         self._show_progress()
 
     def _show_progress(self) -> None:

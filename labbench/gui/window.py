@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QPushButton,
+    QSizePolicy,
     QTabWidget,
     QToolBar,
     QWidget,
@@ -220,6 +221,7 @@ class BenchWindow(QMainWindow):
         dismiss.clicked.connect(lambda: self.say(""))
         self._message_bar.addWidget(dismiss)
         self.message.setMinimumWidth(600)
+        self.message.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._message_bar.hide()
 
     def _bind_keys(self) -> None:

@@ -258,7 +258,7 @@ class BenchThread:
             self._listener.run_ended(end)
             if end.holds_queue:
                 self._hold.set()
-                why = f"Run {end.run_id} {end.state}: {end.note} The queue waits."
+                why = f"Run {end.run_id} {end.state}, and the queue waits: look at what failed"
                 if end.state == "failed":
                     # Its own safe end may be what failed.
                     self._listener.made_safe(bench.make_safe())
