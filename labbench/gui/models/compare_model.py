@@ -68,7 +68,11 @@ class CompareModel(Model):
 
     def show_device(self, name: str) -> None:
         """Show what is known of a device."""
-        self.device = name
+        if name != self.device:
+            # Nothing of the device before may stand under the name of this one.
+            self.device = name
+            self.found = Found(None, None, None, self.found.cards)
+            self._changed("found")
         self.refresh()
 
     def refresh(self) -> None:
@@ -116,12 +120,12 @@ class CompareModel(Model):
             return
         self._was_cancelled = False
         self.began_s = monotonic()
-        self._next(what, commands)
+        self._next(what, self.device, commands)
 
-    def _next(self, what: str, commands: list[list[str]]) -> None:
+    def _next(self, what: str, device: str, commands: list[list[str]], stored: str = "") -> None:
         first, *rest = commands
         command = [sys.executable, "-m", "labbench", *first]
-        command += ["--db", self._store.name, "--device", self.device, "--json"]
+        command += ["--db", self._store.name, "--device", device, "--json"]
         try:
             child = subprocess.Popen(
                 command,
@@ -131,35 +135,43 @@ class CompareModel(Model):
                 text=True,
             )
         except OSError as error:
-            self._office.on_error(f"The {what} could not be started: {error}.")
+            self.task = f"{what} of {device} could not be started: {error}"
+            self._office.on_error(self.task)
+            self._changed("task")
             return
         if sys.platform != "win32":
             with suppress(ProcessLookupError):
                 os.setpriority(os.PRIO_PROCESS, child.pid, _NICENESS)
         self._child = child
-        self.task = f"{first[0]} of {self.device}"
+        self.task = f"{first[0]} of {device}"
         self._changed("task")
 
         def wait() -> None:
             _, said = child.communicate()
-            self._office.post(lambda: self._done(what, rest, child.returncode, said))
+            self._office.post(lambda: done(said))
+
+        def done(said: str) -> None:
+            self._child = None
+            code = child.returncode
+            is_cut = code != 0 or (self._was_cancelled and bool(rest))
+            if rest and not is_cut:
+                self._next(what, device, rest, stored=first[0])
+            else:
+                self._end(what, device, code, said, is_cut, stored if code else first[0])
 
         threading.Thread(target=wait, name="child", daemon=True).start()
 
-    def _done(self, what: str, rest: list[list[str]], code: int, said: str) -> None:
-        self._child = None
-        if self._was_cancelled:
-            self.task = f"{what} of {self.device} cancelled; nothing of it was stored"
-        elif code:
-            lines = said.strip().splitlines() or [f"exit code {code}"]
-            self.task = f"{what} of {self.device} failed: {lines[-1].removeprefix('labbench: ')}"
-            self._office.on_error(self.task)
-        elif rest:
-            self._next(what, rest)
-            return
-        else:
+    def _end(self, what: str, device: str, code: int, said: str, is_cut: bool, stored: str) -> None:
+        if not is_cut:
             lasted_s = monotonic() - self.began_s
-            self.task = f"{what} of {self.device} done in {lasted_s:.0f} s"
+            self.task = f"{what} of {device} done in {lasted_s:.0f} s"
+        elif self._was_cancelled:
+            kept = f"the {stored} is stored" if stored else "nothing of it was stored"
+            self.task = f"{what} of {device} cancelled; {kept}"
+        else:
+            lines = said.strip().splitlines() or [f"exit code {code}"]
+            self.task = f"{self.task} failed: {lines[-1].removeprefix('labbench: ')}"
+            self._office.on_error(self.task)
         self._changed("task")
         self.refresh()
 
