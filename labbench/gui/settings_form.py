@@ -31,6 +31,8 @@ class SettingsForm(QWidget):
         self.fields: dict[str, QLineEdit] = {}
         self._notes: dict[str, QLabel] = {}
         self._settings: dict[str, Setting] = {}
+        # What was wrong with which text: to look at a thousand values takes a while.
+        self._known: dict[str, tuple[str, str]] = {}
 
     def show_procedure(self, name: str) -> None:
         """Show the settings of a procedure, at their defaults."""
@@ -40,7 +42,7 @@ class SettingsForm(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self.fields, self._notes = {}, {}
+        self.fields, self._notes, self._known = {}, {}, {}
         self._settings = {s.name: s for s in settings_of(find_procedure(name))}
         for row, setting in enumerate(self._settings.values()):
             self._add_line(row, setting)
@@ -95,9 +97,16 @@ class SettingsForm(QWidget):
         return {name: self._problem(name, field.text()) for name, field in self.fields.items()}
 
     def _problem(self, name: str, text: str) -> str:
+        known_text, problem = self._known.get(name, (None, ""))
+        if text != known_text:
+            problem = self._look_at(name, text)
+            self._known[name] = (text, problem)
+        return problem
+
+    def _look_at(self, name: str, text: str) -> str:
         try:
             values = read_values(text)
-        except ValueError:
-            return f"a number is needed, in {self._settings[name].unit}"
+        except ValueError as error:
+            return f"{error} (in {self._settings[name].unit})"
         problems = (problem_of(self._procedure, name, repr(value)) for value in values)
         return next((problem for problem in problems if problem), "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -19,6 +21,9 @@ from labbench.report.wording import count, words
 from labbench.store import RunRecord
 from procedures import PROCEDURES, settings_of
 
+# As many as anybody looks through; the others come up as these are played.
+_MOST_ROWS = 200
+_NOTE_LENGTH = 160
 QUEUE_HEADER = ("Run", "State", "Device", "Procedure", "Settings that differ")
 
 
@@ -37,7 +42,6 @@ class QueueView(QWidget):
         self.abort = QPushButton("Abort run  (F10)")
         self.up, self.down = QPushButton("Up"), QPushButton("Down")
         self.remove, self.repeat = QPushButton("Remove"), QPushButton("Repeat")
-        self._dismissed: set[int] = set()
         self._arrange()
         self._connect()
         self._show()
@@ -74,8 +78,8 @@ class QueueView(QWidget):
         self.down.clicked.connect(lambda: self._move(1))
         self.remove.clicked.connect(lambda: self._queue.remove(self._chosen()))
         self.repeat.clicked.connect(self._on_repeat)
-        self.take_up.clicked.connect(self._on_take_up)
-        self.dismiss.clicked.connect(self._on_dismiss)
+        self.take_up.clicked.connect(lambda: self._queue.settle(self._queue.interrupted, True))
+        self.dismiss.clicked.connect(lambda: self._queue.settle(self._queue.interrupted, False))
         self.table.selected.connect(self._show_buttons)
 
     def _runs(self) -> list[tuple[RunRecord, str]]:
@@ -84,15 +88,18 @@ class QueueView(QWidget):
         ids = {run.id for run, _ in shown}
         for each in self._queue.planned:
             if each.run.id not in ids:
-                shown.append((each.run, "planned" if each.is_ours else "for another bench"))
+                is_other = self._bench.is_connected and not each.is_ours
+                shown.append((each.run, "for another bench" if is_other else "planned"))
         return shown
 
     def _show(self) -> None:
         chosen = set(self._chosen())
         runs = self._runs()
-        rows = [queue_row(run, state) for run, state in runs]
+        rows = [queue_row(run, state) for run, state in runs[:_MOST_ROWS]]
+        if len(runs) > _MOST_ROWS:
+            rows.append(("", f"and {len(runs) - _MOST_ROWS} more", "", "", ""))
         if rows != list(self.table.rows):
-            self._ids = [run.id for run, _ in runs]
+            self._ids = [run.id for run, _ in runs[:_MOST_ROWS]]
             self.table.show_rows(rows)
             self.table.select_rows([k for k, i in enumerate(self._ids) if i in chosen])
         self._show_buttons()
@@ -107,17 +114,19 @@ class QueueView(QWidget):
             button.setEnabled(len(chosen) == 1)
         self.remove.setEnabled(bool(chosen))
         self.repeat.setEnabled(bool(chosen) and bench.is_connected)
-        n = sum(each.is_ours for each in self._queue.planned)
+        n = sum(each.is_ours or not bench.is_connected for each in self._queue.planned)
         text = bench.resting or f"{count(n, 'run')} planned"
         if bench.ended:
             last = bench.ended[-1]
-            text += f". Last: run {last.run_id} {last.state}{f', {last.note}' * bool(last.note)}"
+            note = shorten(last.note, _NOTE_LENGTH, placeholder=" ...")
+            text += f". Last: run {last.run_id} {last.state}{f', {note}' * bool(note)}"
         self.state.setText(text)
 
     def _chosen(self) -> list[int]:
         ids = getattr(self, "_ids", [])
         planned = {each.run.id for each in self._queue.planned}
-        return [ids[row] for row in self.table.selected_rows if ids[row] in planned]
+        rows = [row for row in self.table.selected_rows if row < len(ids)]
+        return [ids[row] for row in rows if ids[row] in planned]
 
     def _move(self, places: int) -> None:
         (run_id,) = self._chosen()
@@ -132,7 +141,7 @@ class QueueView(QWidget):
                 self._queue.repeat(each.run)
 
     def _show_interrupted(self) -> None:
-        runs = self._left()
+        runs = self._queue.interrupted
         self._warning.setVisible(bool(runs))
         named = ", ".join(f"{run.id} ({words(run.procedure)} on {run.device})" for run in runs[-3:])
         verb = "was" if len(runs) == 1 else "were"
@@ -140,19 +149,6 @@ class QueueView(QWidget):
             f"{count(len(runs), 'run')} {verb} interrupted by the end of the programme: {named}. "
             "What was recorded is kept."
         )
-
-    def _left(self) -> list[RunRecord]:
-        return [run for run in self._queue.interrupted if run.id not in self._dismissed]
-
-    def _on_take_up(self) -> None:
-        for run in self._left():
-            self._queue.repeat(run)
-        if self._bench.is_connected:
-            self._on_dismiss()
-
-    def _on_dismiss(self) -> None:
-        self._dismissed |= {run.id for run in self._queue.interrupted}
-        self._show_interrupted()
 
 
 def queue_row(run: RunRecord, state: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from labbench.gui.models.queue_model import QueueModel
 from labbench.gui.panels.queue import QueueView
 from labbench.gui.settings_form import SettingsForm
 from labbench.gui.theme import current_theme, em, heading
-from labbench.report.wording import count, words
+from labbench.report.wording import words
 from procedures import PROCEDURES
 
 # After the last letter was typed.
@@ -142,17 +142,16 @@ class RunPanel(QWidget):
 
     def _foresee(self) -> None:
         if not self.form.problems and self._bench.is_connected:
-            self._queue.foresee(self._device.chosen, self.name, self.form.values)
+            form = self.form
+            self._queue.foresee(
+                self._device.chosen, self.name, form.values, form.swept, self.repeats.value()
+            )
 
     def _show_estimate(self) -> None:
         found = self._queue.estimate
         if found is None or self._timer.isActive() or self.form.problems:
             return
-        n_runs = self.repeats.value()
-        for values in self.form.swept.values():
-            n_runs *= len(values)
-        first = f"{count(n_runs, 'run')}; of the first:\n" if n_runs > 1 else ""
-        self._say(first + found.text, is_bad=not found.is_allowed)
+        self._say(found.text, is_bad=not found.is_allowed)
         self.add.setEnabled(found.is_allowed and bool(self._device.chosen))
 
     def _say(self, text: str, is_bad: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labbench.gui.models.queue_model import problem_of, read_values
+from labbench.gui.models.queue_model import QueueModel, problem_of, read_values
 
 FEW = {"repeats": 1, "start_v": 0.6}
 MANY = {"repeats": 30, "start_v": 0.3}
@@ -186,6 +186,66 @@ def test_settings_are_looked_at_as_they_are_typed(text, wrong):
 def test_values_of_a_sweep():
     assert read_values("1, 2,5") == [1.0, 2.0, 5.0]
     assert read_values("0:1:5") == [0.0, 0.25, 0.5, 0.75, 1.0]
-    for text in ("", "a", "1:2:1", "1:2"):
-        with pytest.raises(ValueError):
-            read_values(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "a number is needed"),
+        ("a", "a number is needed"),
+        ("1:2:1", "two values"),
+        ("1:2", "from:to:n"),
+        ("0.3:0.6:1001", "at most 1000"),
+        ("0.3:0.6:" + "9" * 5000, "at most 1000"),
+        ("1," * 1000 + "1", "at most 1000"),
+    ],
+)
+def test_what_is_no_sweep_is_said_at_once(text, said):
+    with pytest.raises(ValueError, match=said):
+        read_values(text)
+
+
+def test_all_runs_of_a_sweep_are_foreseen(models):
+    models.connect()
+    queue = models.queue
+
+    def estimate(*asked):
+        queue.estimate = None
+        queue.foresee("n1", "threshold_firing", *asked)
+        models.until(lambda: queue.estimate is not None)
+        return queue.estimate
+
+    one = estimate({"start_v": 0.5, "repeats": 1})
+    many = estimate({"start_v": 0.5, "repeats": 1}, {"stop_v": [1.2, 1.6]}, 3)
+    assert one.is_allowed
+    assert many.is_allowed
+    assert many.text.startswith("6 runs, together at worst")
+    bad = estimate({"start_v": 0.5, "repeats": 1}, {"stop_v": [1.2, 9.0]})
+    assert not bad.is_allowed
+    assert "TOO MUCH with stop_v = 9" in bad.text
+    assert "at most 1000" in estimate({"start_v": 0.5}, {"stop_v": [1.0] * 200}, 10).text
+
+
+def test_what_was_interrupted_is_decided_once(models):
+    models.connect()
+    device_id = models.store.add_device("n1", "neuron")
+    for _ in range(2):
+        run = models.store.begin_run(
+            models.bench.session_id, device_id, "threshold_firing", "1", FEW, 7
+        )
+        models.store.end_run(run, "interrupted", "killed")
+    said = []
+    models.office.on_error = said.append
+    queue = models.queue
+    queue.refresh()
+    models.until(lambda: len(queue.interrupted) == 2)
+    assert "2 runs ended with the programme" in said[0]
+    queue.settle(queue.interrupted[:1], again=True)
+    models.until(lambda: len(queue.planned) == 1 and len(queue.interrupted) == 1)
+    queue.settle(queue.interrupted, again=False)
+    models.until(lambda: not queue.interrupted)
+    again = QueueModel(models.store, models.office, models.bench)
+    again.refresh()
+    models.until(lambda: len(again.planned) == 1 and models.office.is_idle)
+    assert not again.interrupted
+    assert len(said) == 1
