@@ -240,17 +240,17 @@ class _Sweeper:
                 continue  # quick to resume
             if self.should_stop():
                 return "stopped by the operator"
-            failed = failed + 1 if self._device(places[name], known[0].device_id) else 0
+            failed = failed + 1 if self._device(places[name], known) else 0
             if failed >= self.plan.limits.failures_in_a_row:
                 return f"something failed on {failed} devices in a row: look at bench and prober"
         return "stopped by the operator" if self.should_stop() else ""
 
-    def _device(self, place: Place, device_id: int) -> bool:
+    def _device(self, place: Place, known: Sequence[PointRecord]) -> bool:
         """Do what is to be done on a device; return whether something newly failed there."""
         is_new, reason = False, ""
-        points = self.store.sweep_points(self.sweep.id, device_id)
+        device_id = known[0].device_id
         # Of other touches than those that come now.
-        before = {point.id for point in points if point.state != "planned"}
+        before = {point.id for point in known if point.state != "planned"}
         while not self.should_stop():
             points = self.store.sweep_points(self.sweep.id, device_id)
             is_under = self._under == place.name
