@@ -13,7 +13,7 @@ import numpy as np
 from instruments.roles import ComplianceCheck, Digitizer, Prober, PulseSource, SourceMeter
 from labbench.bench.calibration import overdue
 from labbench.bench.compliance import RAMP_STEP_S, ramp_down_levels
-from labbench.bench.description import BenchDescription, InstrumentEntry
+from labbench.bench.description import BenchDescription, InstrumentEntry, require_roles
 from labbench.bench.guard import check_limits
 from labbench.bench.routes import Routes, is_reached
 from labbench.bench.safe_end import switch_off, unsafe
@@ -132,12 +132,7 @@ class Bench:
         BenchError
             If they are not; all that are missing are named.
         """
-        missing = [role for role in roles if role not in self.instruments]
-        if missing:
-            raise BenchError(
-                f"Bench {self.description.name!r} has no {', no '.join(missing)}, which is needed "
-                "for what was asked: fill the role in [instruments] of its file."
-            )
+        require_roles(self.description.name, self.instruments, roles)
 
     def start(self, needs: Collection[str] = ("pulse_source", "digitizer", "supply")) -> None:
         """Feed the load resistor, and see that nothing is shorted; `compliance` says what was seen.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -270,6 +271,22 @@ def read_bench(path: str | Path) -> BenchDescription:
         raise BenchError(f"Bench file {str(path)!r} is not a bench: {faults}.") from error
     _check_limits(bench)
     return bench
+
+
+def require_roles(bench: str, filled: Collection[str], roles: Collection[str]) -> None:
+    """Check that some roles of a bench are filled.
+
+    Raises
+    ------
+    BenchError
+        If they are not; all that are missing are named.
+    """
+    missing = [role for role in roles if role not in filled]
+    if missing:
+        raise BenchError(
+            f"Bench {bench!r} has no {', no '.join(missing)}, which is needed for what was asked: "
+            "fill the role in [instruments] of its file."
+        )
 
 
 def _check_limits(bench: BenchDescription) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from labbench.bench.bench import Bench
 from labbench.errors import BenchError, StoreError
-from labbench.store import RunRecord, Store
-from labbench.store.process import is_gone, this_process
+from labbench.store import RunRecord, Store, SweepRecord
+from labbench.store.process import Process, is_gone, this_process
 
 
 def recover(
@@ -39,7 +39,7 @@ def recover(
     InstrumentError
         If an output could not be brought to zero and off; no run is marked then.
     BenchError
-        If a living process of this computer has these instruments in use.
+        If a living process of this computer has these instruments in use, for a run or a sweep.
     StoreError
         If a run was given up that is not running, or is alive.
     """
@@ -76,15 +76,33 @@ def _require_free(bench: Bench, store: Store, running: Sequence[RunRecord]) -> N
     # Simulated instruments live in the process that uses them.
     if bench.description.is_simulated:
         return
-    me = this_process()
     for run in running:
         owner = store.run_owner(run.id)
-        is_other = owner is not None and owner.host == me.host and owner.pid != me.pid
-        if owner and is_other and not is_gone(owner) and _is_here(bench, store, run):
+        if owner and _is_at_work_here(owner) and _is_here(bench, store, run):
             raise BenchError(
                 f"Run {run.id} on device {run.device!r} is using these instruments, in process "
                 f"{owner.pid} of this computer: wait for its end, or stop it."
             )
+    # Between two runs, a sweep moves the needles.
+    for sweep in store.sweeps():
+        sweeper = None if sweep.owner is None else Process(**sweep.owner)
+        if sweeper and _is_at_work_here(sweeper) and _sweeps_here(bench, store, sweep):
+            raise BenchError(
+                f"Sweep {sweep.name!r} is at work with these instruments, in process "
+                f"{sweeper.pid} of this computer: wait for its end, or stop it."
+            )
+
+
+def _is_at_work_here(owner: Process) -> bool:
+    """Return whether an owner is another process of this computer that may be alive."""
+    me = this_process()
+    return owner.host == me.host and owner.pid != me.pid and not is_gone(owner)
+
+
+def _sweeps_here(bench: Bench, store: Store, sweep: SweepRecord) -> bool:
+    """Return whether a sweep uses instruments of a bench; before its first run, it may."""
+    runs = [point.run_id for point in store.sweep_points(sweep.id) if point.run_id is not None]
+    return not runs or _is_here(bench, store, store.run(max(runs)))
 
 
 def _given_up(store: Store, running: Sequence[RunRecord], run_id: int) -> RunRecord:

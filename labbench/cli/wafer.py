@@ -80,7 +80,7 @@ def sweep(
         if as_json:
             print(json.dumps({"sweep": plan.name, "points": counts, "note": report.note}, indent=2))
         else:
-            print(f"sweep {plan.name!r} {report.note or 'done'}: {report.progress}")
+            print(report)
     if report.note:
         raise typer.Exit(STOPPED)
 

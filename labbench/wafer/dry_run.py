@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from labbench.bench.description import BenchDescription
+from labbench.bench.description import BenchDescription, require_roles
 from labbench.bench.dry_run import Forecast, foresee
 from labbench.bench.tally import Comparison, Tally, compare_with_device
 from labbench.errors import LimitError
@@ -86,7 +86,10 @@ def foresee_sweep(plan: Plan, bench: BenchDescription) -> SweepForecast:
     ------
     LimitError
         If what a procedure does cannot be foreseen.
+    BenchError
+        If the bench has no prober.
     """
+    require_roles(bench.name, bench.instruments.entries, ("prober",))
     n_devices = sum(1 for _ in plan.places())
     uncertain = plan.conditions.uncertain
     steps = []
@@ -104,8 +107,7 @@ def foresee_sweep(plan: Plan, bench: BenchDescription) -> SweepForecast:
     for _ in range(n_devices):
         wafer = wafer + device
     duration_s = wafer.duration_s + n_devices * touches * MOVE_S
-    budget = plan.budget.model_dump(exclude_none=True)
-    compared = compare_with_device(device, None, budget)
+    compared = _compare_with_budget(device, plan)
     allowed_s = plan.limits.duration_s
     remedy = "measure fewer devices, or raise limits.duration_s of the plan"
     compared.append(Comparison("duration", duration_s, "s", allowed_s, "plan", remedy))
@@ -113,3 +115,16 @@ def foresee_sweep(plan: Plan, bench: BenchDescription) -> SweepForecast:
     return SweepForecast(
         n_devices, n_points, tuple(steps), device, wafer, duration_s, tuple(compared)
     )
+
+
+def _compare_with_budget(device: Tally, plan: Plan) -> list[Comparison]:
+    """Lay what a device takes beside the budget of the plan, which is where it can be raised."""
+    return [
+        replace(
+            compared,
+            by="plan",
+            remedy=f"take fewer or shorter stimuli, or raise budget.{name} of the plan",
+        )
+        for name, allowed in plan.budget.model_dump(exclude_none=True).items()
+        for compared in compare_with_device(device, None, {name: allowed})
+    ]

@@ -6,15 +6,18 @@ condition), value, stderr, n, unit, outcome. `write_parquet` writes them for oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labbench.errors import NotFoundError, OutputError
-from labbench.store import Store
+from labbench.store import PointRecord, Store
+from labbench.wafer.decide import last_attempts
+from labbench.wafer.plan import Contact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +33,8 @@ _PLAIN = frozenset(
         "unit", "stderr", "n", "outcome", "inferred", "algorithm", "algorithm_version",
     }
 )  # fmt: skip
+# In the note of a point that failed for what was left of a budget, or of a disk.
+_NOT_OF_DEVICE = ("LimitError: ", "BudgetError: ", "would be too much", "No space is left")
 
 
 @dataclass(frozen=True)
@@ -121,22 +126,66 @@ def wafer_fits(store: Store, wafer: str) -> pd.DataFrame:
 def device_states(store: Store, wafer: str) -> pd.Series:
     """Return of all devices of a wafer whether they were measured, are bad, or nobody knows.
 
-    Bad are those that a sweep failed on or skipped; unknown those of which no point was recorded
-    and nothing else said.
+    The newest sweep that found something out about a device decides. It is bad if a step failed on
+    it, or the last attempt at one had an outcome after which the plan leaves a device; else
+    measured, if a step was recorded. Nothing is found out by a contact check alone, by what never
+    reached the device or was too much for its budget, nor by a run that somebody excluded. Of a
+    device in no such sweep, a finished run says that it was measured.
     """
     import pandas as pd
 
+    kept = store.find_runs(wafer=wafer, excluded=False)
+    kept_ids = {run.id for run in kept}
+    outcomes = _outcomes(store, wafer)
+    sweeps = [sweep for sweep in store.sweeps() if sweep.wafer == wafer]
+    states: dict[str, str] = {}
+    for sweep in reversed(sweeps):
+        points = sorted(store.sweep_points(sweep.id), key=lambda point: point.device)
+        for name, group in groupby(points, key=lambda point: point.device):
+            if name not in states:
+                tried = [p for p in group if p.run_id in kept_ids and _is_of_device(p)]
+                found = _verdict(sweep.plan, tried, outcomes)
+                if found:
+                    states[name] = found
+    checks = {each.plan["contact"]["procedure"] for each in sweeps if each.plan.get("contact")}
+    for run in kept:
+        if run.state == "finished" and run.procedure not in (checks or {Contact().procedure}):
+            states.setdefault(run.device, "measured")
     names = [each.name for each in store.devices() if each.wafer == wafer]
-    states = dict.fromkeys(names, "unknown")
-    for run in store.find_runs(wafer=wafer):
-        if run.state == "finished" and run.procedure != "contact_check":
-            states[run.device] = "measured"
-    for sweep in store.sweeps():
-        if sweep.wafer == wafer:
-            for point in store.sweep_points(sweep.id):
-                if point.state in ("failed", "skipped"):
-                    states[point.device] = "bad"
-    return pd.Series(states, name="state", dtype="str")
+    return pd.Series(
+        {name: states.get(name, "unknown") for name in names}, name="state", dtype="str"
+    )
+
+
+def _outcomes(store: Store, wafer: str) -> dict[int, set[str]]:
+    frame = store.features_frame(wafer=wafer)
+    found: dict[int, set[str]] = {}
+    for run_id, outcome in zip(frame["run_id"], frame["outcome"], strict=True):
+        found.setdefault(int(run_id), set()).add(str(outcome))
+    return found
+
+
+def _is_of_device(point: PointRecord) -> bool:
+    """Return whether a point came to an end that says something of its device."""
+    if point.state == "failed":
+        return not any(words in point.note for words in _NOT_OF_DEVICE)
+    return point.state == "recorded"
+
+
+def _verdict(
+    plan: Mapping[str, Any], tried: Sequence[PointRecord], outcomes: Mapping[int, set[str]]
+) -> str:
+    """Return what a sweep found out about a device, of which it tried some points; or nothing."""
+    last = last_attempts(tried)
+    if any(point.state == "failed" for point in last):
+        return "bad"
+    leaving = set(plan["conditions"]["skip_on"])
+    if any(leaving & outcomes.get(point.run_id or 0, set()) for point in last):
+        return "bad"
+    has_check = bool(plan.get("contact"))
+    n_steps = len(plan["steps"]) + has_check
+    is_measured = any(not has_check or point.ordinal % n_steps for point in last)
+    return "measured" if is_measured else ""
 
 
 def device_table(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

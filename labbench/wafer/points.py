@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labbench.errors import PlanError, StoreError
 from labbench.report.device import draw_features, save_features
-from labbench.store import PointRecord, Store, SweepRecord
+from labbench.store import DoseRecord, PointRecord, Store, SweepRecord
 from labbench.wafer.plan import Plan
 
 
@@ -46,16 +46,21 @@ def begin_sweep(plan: Plan, store: Store, resume: bool = False) -> SweepRecord:
     return store.sweep(plan.name)
 
 
-def settle(store: Store, point: PointRecord) -> None:
+def settle(store: Store, point: PointRecord) -> str:
     """Take a point that was left on its way to what its run and the ledger say.
 
     A point none of whose stimuli is in the ledger is planned anew. One that is in there is never:
     it is recorded if its run came to its end, and otherwise left to a person.
+
+    Returns
+    -------
+    str
+        What a person has to decide, in a sentence; empty if there is nothing.
     """
     if point.state == "moving":
         store.change_point(point.id, "planned", note="the needles were on their way")
     if point.state != "applying" or point.run_id is None:
-        return
+        return ""
     run = next(run for run in store.runs(device=point.device) if run.id == point.run_id)
     dose = store.dose(point.device, run.id)
     if run.state == "running":
@@ -70,12 +75,10 @@ def settle(store: Store, point: PointRecord) -> None:
     elif run.state == "failed" and not dose.n_not_recorded:
         store.change_point(point.id, "failed", note=run.error or "failed")
     else:
-        lost = f"{dose.n_not_recorded} may have been applied and {_was(dose)} not recorded"
-        store.change_point(
-            point.id,
-            "interrupted",
-            note=f"of {dose.n_stimuli} stimuli {lost}; not repeated: decide by hand",
-        )
+        note = f"{_lost(dose)}; not repeated: decide by hand"
+        store.change_point(point.id, "interrupted", note=note)
+        return f"{point.procedure} on {point.device} was interrupted: {note}"
+    return ""
 
 
 def complete_features(store: Store, run_id: int, procedure: str) -> None:
@@ -84,5 +87,12 @@ def complete_features(store: Store, run_id: int, procedure: str) -> None:
         save_features(store, run_id, draw_features(procedure, store.responses(run_id)))
 
 
-def _was(dose: object) -> str:
-    return "was" if getattr(dose, "n_not_recorded", 0) == 1 else "were"
+def _lost(dose: DoseRecord) -> str:
+    if not dose.n_not_recorded:
+        plural = "us" if dose.n_stimuli == 1 else "i"
+        return f"stopped after {dose.n_stimuli} recorded stimul{plural}"
+    was = "was" if dose.n_not_recorded == 1 else "were"
+    return (
+        f"of {dose.n_stimuli} stimuli {dose.n_not_recorded} may have been applied and {was} "
+        "not recorded"
+    )

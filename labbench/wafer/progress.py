@@ -29,7 +29,7 @@ class Progress:
         Estimated from what was measured since the start; None before anything was.
     devices : mapping of str to str
         What came of each device: the first of "applying", "interrupted", "failed", "planned",
-        "skipped", "recorded" that a point of it is.
+        "skipped", "recorded" that the last attempt at a point of it is.
     """
 
     counts: dict[str, int]
@@ -62,7 +62,8 @@ class Tracker:
 
     clock: Callable[[], float] = time.monotonic
     _states: dict[int, str] = field(default_factory=dict)
-    _of_device: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
+    # The last attempt at each point, and its state.
+    _of_device: dict[str, dict[int, tuple[int, str]]] = field(default_factory=dict)
     _done: int = 0
     _began_s: float | None = None
 
@@ -72,7 +73,8 @@ class Tracker:
             before = self._states.get(point.id)
             self._states[point.id] = point.state
             mine = self._of_device.setdefault(point.device, {})
-            mine[point.ordinal, point.attempt] = point.state
+            if point.attempt >= mine.get(point.ordinal, (0, ""))[0]:
+                mine[point.ordinal] = point.attempt, point.state
             if self._began_s is not None and before != point.state and point.state not in _OPEN:
                 self._done += 1
 
@@ -84,8 +86,8 @@ class Tracker:
         """Return how far it is."""
         counts = dict(Counter(self._states.values()))
         devices = {
-            name: min(states.values(), key=_WORST_FIRST.index)
-            for name, states in self._of_device.items()
+            name: min((state for _, state in last.values()), key=_WORST_FIRST.index)
+            for name, last in self._of_device.items()
         }
         found = Progress(counts, device, None, devices)
         if not self._done or self._began_s is None:

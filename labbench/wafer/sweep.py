@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
@@ -33,7 +33,7 @@ from labbench.errors import (
 )
 from labbench.features import Feature
 from labbench.store import PointRecord, Store, SweepRecord
-from labbench.wafer.decide import Repeat, Run, Skip, decide
+from labbench.wafer.decide import CONTACT_UNKNOWN, Repeat, Run, Skip, decide, last_attempts
 from labbench.wafer.plan import Place, Plan
 from labbench.wafer.points import begin_sweep, settle
 from labbench.wafer.progress import Progress, Tracker
@@ -59,6 +59,13 @@ class SweepReport:
     progress: Progress
     note: str = ""
 
+    def __str__(self) -> str:
+        said = f"sweep {self.sweep.name!r} {self.note or 'is done'}: {self.progress}"
+        left = [name for name, state in self.progress.devices.items() if state == "interrupted"]
+        if not left:
+            return said
+        return f"{said}; left to a person (look, then --repeat): {', '.join(left)}"
+
 
 def run_sweep(
     plan: Plan,
@@ -68,6 +75,7 @@ def run_sweep(
     resume: bool = False,
     take_over: bool = False,
     repeat: Sequence[str] = (),
+    on_claim: Callable[[Progress], None] = lambda progress: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_notice: Callable[[str], None] = _LOG.warning,
     should_stop: Callable[[], bool] = lambda: False,
@@ -85,7 +93,11 @@ def run_sweep(
     take_over : bool, optional
         Whether the computer that swept before is known to be off: its run is given up.
     repeat : sequence of str, optional
-        Devices whose interrupted points a person looked at, and wants to be measured once more.
+        Devices whose interrupted points a person looked at, and wants to be measured once more;
+        only with `resume`.
+    on_claim : callable, optional
+        Called once, with how far the sweep is, as soon as it is this process that works through
+        it; what is raised before that is of the asking, and nothing came of the sweep.
     on_progress : callable, optional
         Called after every point.
     on_notice : callable, optional
@@ -98,11 +110,13 @@ def run_sweep(
     Raises
     ------
     PlanError, NotFoundError
-        If the plan cannot be begun, or resumed.
+        If the plan cannot be begun, or resumed, or nothing of a device is to be repeated.
     LabbenchError
         If bench, prober or store are at fault; the sweep can be resumed.
     """
     bench.require(("prober",))
+    if repeat and not resume:
+        raise PlanError("Only a sweep that is resumed has points to repeat: ask for --resume, too.")
     with signals_as_interrupts() as signalled:
 
         def stops() -> bool:
@@ -111,12 +125,27 @@ def run_sweep(
         sweep = begin_sweep(plan, store, resume)
         store.claim_sweep(sweep.id, take_over)
         try:
+            points = store.sweep_points(sweep.id)
+            _require_interrupted(points, repeat)
+            tracker = Tracker()
+            tracker.take(points)
+            on_claim(tracker.progress())
             with bench_session(bench, store) as session_id:
                 recover(bench, store, on_notice, _given_up(store, sweep) if take_over else ())
-                _plan_again(store, sweep, repeat)
+                _settle_points(store, store.sweep_points(sweep.id), on_notice)
+                _plan_again(store, sweep, repeat, on_notice)
                 patience = Patience(bench, on_notice, stops, wait)
                 sweeper = _Sweeper(
-                    plan, bench, store, sweep, session_id, patience, on_progress, on_notice, stops
+                    plan,
+                    bench,
+                    store,
+                    sweep,
+                    session_id,
+                    patience,
+                    on_progress,
+                    on_notice,
+                    stops,
+                    tracker,
                 )
                 try:
                     note = sweeper.measure()
@@ -136,16 +165,41 @@ def _given_up(store: Store, sweep: SweepRecord) -> list[int]:
     return [p.run_id for p in store.sweep_points(sweep.id) if p.run_id in running and p.run_id]
 
 
-def _plan_again(store: Store, sweep: SweepRecord, devices: Sequence[str]) -> None:
-    """Plan another attempt at the interrupted points of some devices, as a person decided."""
-    points = {(p.ordinal, p.attempt): p for p in store.sweep_points(sweep.id)}
-    last = {ordinal: points[ordinal, attempt] for ordinal, attempt in sorted(points)}
+def _settle_points(
+    store: Store, points: Sequence[PointRecord], on_notice: Callable[[str], None]
+) -> None:
+    """Settle what was left on its way, and say what is left to a person."""
+    for point in points:
+        if point.state in ("moving", "applying"):
+            to_decide = settle(store, point)
+            if to_decide:
+                on_notice(f"{to_decide}.")
+
+
+def _require_interrupted(points: Sequence[PointRecord], devices: Sequence[str]) -> None:
+    """Refuse to repeat what is not interrupted, and was not left applying either."""
+    found = {p.device for p in last_attempts(points) if p.state in ("interrupted", "applying")}
     for name in devices:
-        found = [p for p in last.values() if p.device == name and p.state == "interrupted"]
-        if not found:
+        if name not in found:
             raise PlanError(f"Nothing of device {name!r} is interrupted: there is no repeat.")
-        for point in found:
-            store.repeat_point(point.id, "repeated after a person had looked at it")
+
+
+def _plan_again(
+    store: Store, sweep: SweepRecord, devices: Sequence[str], on_notice: Callable[[str], None]
+) -> None:
+    """Plan another attempt at the interrupted points of some devices, as a person decided.
+
+    And at those that were skipped because the contact check was interrupted.
+    """
+    last = last_attempts(store.sweep_points(sweep.id))
+    for name in dict.fromkeys(devices):
+        mine = [point for point in last if point.device == name]
+        if not any(point.state == "interrupted" for point in mine):
+            on_notice(f"Nothing of device {name!r} was lost after all: there is no repeat.")
+            continue
+        for point in mine:
+            if point.state == "interrupted" or point.note.startswith(CONTACT_UNKNOWN):
+                store.repeat_point(point.id, "repeated after a person had looked at it")
 
 
 def _park(bench: Bench) -> None:
@@ -170,15 +224,11 @@ class _Sweeper:
     on_progress: Callable[[Progress], None]
     on_notice: Callable[[str], None]
     should_stop: Callable[[], bool]
-    tracker: Tracker = field(default_factory=Tracker)
+    tracker: Tracker
     _under: str = ""
 
     def measure(self) -> str:
         """Measure all that is planned; return why it ended early, empty if it did not."""
-        points = self.store.sweep_points(self.sweep.id)
-        for point in points:
-            if point.state in ("moving", "applying"):
-                settle(self.store, point)
         points = self.store.sweep_points(self.sweep.id)
         self.tracker.take(points)
         self.tracker.start()
@@ -190,17 +240,21 @@ class _Sweeper:
                 continue  # quick to resume
             if self.should_stop():
                 return "stopped by the operator"
-            failed = failed + 1 if self._device(places[name], known[0].device_id) else 0
+            failed = failed + 1 if self._device(places[name], known) else 0
             if failed >= self.plan.limits.failures_in_a_row:
                 return f"something failed on {failed} devices in a row: look at bench and prober"
         return "stopped by the operator" if self.should_stop() else ""
 
-    def _device(self, place: Place, device_id: int) -> bool:
+    def _device(self, place: Place, known: Sequence[PointRecord]) -> bool:
         """Do what is to be done on a device; return whether something newly failed there."""
         is_new, reason = False, ""
+        device_id = known[0].device_id
+        # Of other touches than those that come now.
+        before = {point.id for point in known if point.state != "planned"}
         while not self.should_stop():
             points = self.store.sweep_points(self.sweep.id, device_id)
-            decision = decide(self.plan, points, self._features)
+            is_under = self._under == place.name
+            decision = decide(self.plan, points, self._features, is_under=is_under, before=before)
             if isinstance(decision, Run):
                 is_new = True
                 self._measure(place, decision.point)
@@ -295,5 +349,7 @@ class _Sweeper:
     def _settle(self, point: PointRecord) -> None:
         """Settle a point as a resumed sweep would; where that fails, the resumed sweep will."""
         with suppress(StoreError):
-            for each in self.store.sweep_points(self.sweep.id, point.device_id):
-                settle(self.store, each)
+            mine = self.store.sweep_points(self.sweep.id, point.device_id)
+            _settle_points(self.store, mine, self.on_notice)
+            self.tracker.take(self.store.sweep_points(self.sweep.id, point.device_id))
+            self.on_progress(self.tracker.progress(point.device))

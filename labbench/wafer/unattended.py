@@ -56,6 +56,10 @@ class Watch:
         except OSError as error:
             self._cannot(f"The log {self.log} cannot be written: {error.strerror or error}.")
 
+    def take(self, progress: Progress) -> None:
+        """Keep how far it is, for the page."""
+        self._progress = progress
+
     def follow(self, progress: Progress) -> None:
         """Take down how far it is."""
         self._progress = progress
@@ -107,6 +111,15 @@ def conduct(
     """
     watch = Watch(plan, log, page, on_notice)
 
+    is_ours = False
+
+    def begin(progress: Progress) -> None:
+        nonlocal is_ours
+        is_ours = True
+        watch.take(progress)
+        watch.say(f"sweep {plan.name!r} {'goes on' if resume else 'begins'}, process at work")
+        watch.write("running")
+
     def notice(sentence: str) -> None:
         watch.say(sentence)
         on_notice(sentence)
@@ -116,7 +129,6 @@ def conduct(
         on_progress(progress)
 
     foresee_sweep(plan, bench.description).require()
-    watch.say(f"sweep {plan.name!r} {'goes on' if resume else 'begins'}, process at work")
     try:
         report = run_sweep(
             plan,
@@ -125,10 +137,13 @@ def conduct(
             resume=resume,
             take_over=take_over,
             repeat=repeat,
+            on_claim=begin,
             on_progress=follow,
             on_notice=notice,
         )
     except BaseException as error:
+        if not is_ours:
+            raise  # log and page are those of another process, or of a sweep that ended well
         said = str(error) or type(error).__name__
         is_operator = isinstance(error, KeyboardInterrupt)
         sentence = f"sweep {plan.name!r} {'was stopped' if is_operator else 'failed'}: {said}"
@@ -136,8 +151,8 @@ def conduct(
         watch.write("stopped" if is_operator else "failed")
         notify(plan.notify, sentence, watch.say)
         raise
-    sentence = f"sweep {plan.name!r} {report.note or 'is done'}: {report.progress}"
-    watch.follow(report.progress)
+    sentence = str(report)
+    watch.take(report.progress)
     watch.say(sentence)
     watch.write("stopped" if report.note else "done")
     notify(plan.notify, sentence, notice)

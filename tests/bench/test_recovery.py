@@ -15,7 +15,7 @@ from labbench.bench import recover, run_procedure
 from labbench.bench.run import begin_session
 from labbench.errors import BenchError, InstrumentError, StoreError
 from labbench.stimulus import Pulse, PulseTrain
-from labbench.store import Store, check, schema, worst_dose
+from labbench.store import Site, Store, check, schema, sweepbook, worst_dose
 from labbench.store.engine import writing
 from labbench.store.process import this_process
 from procedures import configure, find_procedure
@@ -140,6 +140,43 @@ def test_real_instruments_that_a_living_process_uses_are_refused(bench, store, l
         connection.execute(mine)
     with pytest.raises(BenchError, match=f"in process {living.pid}"):
         recover(bench, store, print)
+    bench.description = simulated
+
+
+def test_a_sweep_of_a_living_process_keeps_its_instruments_between_two_runs(
+    bench, store, living, monkeypatch
+):
+    store.add_wafer("W1", None)
+    ids = store.add_sites("W1", [Site("n1", "neuron", 0, 0)])
+    sweep = store.plan_sweep("W1", "first", {}, [(ids["n1"], "p", {})])
+    with monkeypatch.context() as patch:
+        patch.setattr(sweepbook, "this_process", lambda: living)
+        store.claim_sweep(sweep)
+    assert recover(bench, store, print) == []  # simulated instruments live in their process
+    bench.description, simulated = (
+        bench.description.model_copy(update={"visa": "@py"}),
+        bench.description,
+    )
+
+    def swept(session_id):
+        run_id = store.begin_run(session_id, ids["n1"], "p", "1", {}, None)
+        (*_, point) = store.sweep_points(sweep)
+        store.change_point(point.id, "applying", run=run_id)
+        store.end_run(run_id, "finished")
+        store.change_point(point.id, "recorded")
+        store.repeat_point(point.id)
+
+    said = f"Sweep 'first' is at work with these instruments, in process {living.pid}"
+    with pytest.raises(BenchError, match=said):
+        recover(bench, store, print)
+    swept(begin_session(bench, store))
+    with pytest.raises(BenchError, match=said):
+        recover(bench, store, print)
+    elsewhere = store.begin_session({"name": "the other bench"}, simulated=False)
+    store.add_instrument_state(elsewhere, "supply", "GPIB0::9::INSTR", "keithley2400", "", {})
+    swept(elsewhere)
+    assert recover(bench, store, print) == []
+    store.release_sweep(sweep)
     bench.description = simulated
 
 

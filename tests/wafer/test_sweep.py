@@ -3,15 +3,21 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 
+from labbench.bench import open_bench
 from labbench.errors import LinkError, PlanError, StoreError, StoreFullError
+from labbench.features import Response
 from labbench.stimulus import Pulse, PulseTrain
 from labbench.store import worst_dose
+from labbench.trace import Channel, Trace
 from labbench.wafer.points import begin_sweep, settle
 from labbench.wafer.sweep import run_sweep
 
 STIMULUS = PulseTrain((Pulse(0.0, 1e-3, 0.5),), duration_s=2e-3)
+OUTPUT = Channel(np.zeros(2), "voltage", "V")
+RESPONSE = Response(STIMULUS, Trace({"output": OUTPUT}, interval_s=1e-3))
 
 
 def states(store):
@@ -145,9 +151,72 @@ def test_a_sweep_resumes_at_the_next_point_that_was_not_stimulated(
     run, point = applying
     store.apply_dose(run, 0, worst_dose(STIMULUS, 50.0))
     store.end_run(run, "interrupted")
-    run_sweep(make_plan(), open_wafer(), store, resume=True)
-    assert states(store) == ["interrupted"] + ["recorded"] * 11
-    assert len(store.runs(device=point().device)) == 2
+    said = []
+    plan = make_plan()
+    report = run_sweep(plan, open_wafer(), store, resume=True, on_notice=said.append)
+    # Whether the needles have contact is not known: no step is run on that device.
+    assert states(store) == ["interrupted", "skipped"] + ["recorded"] * 10
+    assert len(store.runs(device=point().device)) == 1
+    skipped = store.sweep_points(report.sweep.id)[1]
+    assert skipped.note == "contact is not known: contact_check was interrupted"
+    assert sum(f"contact_check on {point().device} was interrupted" in each for each in said) == 1
+    assert str(report).endswith(f"left to a person (look, then --repeat): {point().device}")
+
+
+def test_an_interrupted_step_is_left_and_the_next_one_meets_a_checked_contact(
+    open_wafer, store, make_plan
+):
+    plan, bench = make_plan(steps=make_plan().model_dump()["steps"] * 2), open_wafer()
+    run_sweep(plan, bench, store, should_stop=lambda: len(store.runs(state="finished")) == 1)
+    point = store.sweep_points(store.sweep("first").id)[1]
+    session = store.begin_session({}, simulated=True)
+    run = store.begin_run(session, point.device_id, "contact_check", "1", {}, None)
+    store.change_point(point.id, "applying", run=run)
+    store.apply_dose(run, 0, worst_dose(STIMULUS, 50.0))
+    store.end_run(run, "interrupted")
+    run_sweep(plan, bench, store, resume=True)
+    mine = store.sweep_points(store.sweep("first").id, point.device_id)
+    assert [(p.ordinal, p.attempt, p.state) for p in mine] == [
+        (0, 0, "recorded"), (0, 1, "recorded"), (1, 0, "interrupted"), (2, 0, "recorded"),
+    ]  # fmt: skip
+
+
+def stop_before_the_first_step(plan, bench_file, store):
+    with open_bench(bench_file) as bench:
+        run_sweep(plan, bench, store, should_stop=lambda: bool(store.runs(state="finished")))
+    assert states(store)[:3] == ["recorded", "planned", "planned"]
+
+
+def test_no_step_runs_on_a_touch_whose_contact_was_not_checked(
+    bench_file, open_wafer, store, make_plan
+):
+    plan = make_plan(
+        contact={"settings": {"terminals": 3}, "touches": 2}, limits={"failures_in_a_row": 1}
+    )
+    stop_before_the_first_step(plan, bench_file(), store)
+    with open_bench(bench_file("misses = 1.0")) as bench:
+        run_sweep(plan, bench, store, resume=True)
+    points = store.sweep_points(store.sweep("first").id)[:4]
+    # The touch before the restart is not one of the two.
+    assert [(p.ordinal, p.attempt, p.state) for p in points] == [
+        (0, 0, "recorded"), (0, 1, "recorded"), (0, 2, "recorded"), (1, 0, "skipped"),
+    ]  # fmt: skip
+    assert points[3].note.startswith("open circuit")
+    n_runs = len(store.runs())
+    run_sweep(plan, open_wafer(), store, resume=True)
+    first = store.sweep_points(store.sweep("first").id)[:4]
+    assert first == points  # given up is given up
+    assert len(store.runs()) > n_runs
+
+
+def test_a_resumed_device_is_touched_and_checked_anew(bench_file, open_wafer, store, make_plan):
+    plan = make_plan()
+    stop_before_the_first_step(plan, bench_file(), store)
+    run_sweep(plan, open_wafer(), store, resume=True)
+    points = store.sweep_points(store.sweep("first").id)
+    assert [(p.ordinal, p.attempt) for p in points[:3]] == [(0, 0), (0, 1), (1, 0)]
+    assert states(store) == ["recorded"] * 13
+    assert points[1].note == ""
 
 
 def test_two_processes_do_not_sweep_at_once(open_wafer, store, make_plan, monkeypatch):
@@ -171,10 +240,51 @@ def test_a_person_may_have_an_interrupted_point_repeated(open_wafer, store, make
     bench, plan = open_wafer(), make_plan()
     run_sweep(plan, bench, store, resume=True)
     name = point().device
-    run_sweep(plan, bench, store, resume=True, repeat=[name])
-    assert states(store) == ["interrupted"] + ["recorded"] * 12
+    seen = []
+    run_sweep(plan, bench, store, resume=True, repeat=[name], on_progress=seen.append)
+    assert states(store) == ["interrupted", "recorded", "skipped"] + ["recorded"] * 11
+    assert seen[-1].devices[name] == "recorded"
     with pytest.raises(PlanError, match="Nothing of device"):
         run_sweep(plan, bench, store, resume=True, repeat=[name])
+
+
+def test_a_point_that_was_left_applying_can_be_repeated_at_once(
+    open_wafer, store, make_plan, applying
+):
+    run, point = applying
+    store.apply_dose(run, 0, worst_dose(STIMULUS, 50.0))
+    store.end_run(run, "interrupted")
+    assert point().state == "applying"
+    run_sweep(make_plan(), open_wafer(), store, resume=True, repeat=[point().device])
+    assert states(store) == ["interrupted"] + ["recorded"] * 12
+
+
+def test_what_turns_out_not_to_be_lost_is_not_repeated(open_wafer, store, make_plan, applying):
+    run, point = applying
+    store.end_run(run, "interrupted")
+    said = []
+    run_sweep(
+        make_plan(), open_wafer(), store, resume=True, repeat=[point().device],
+        on_notice=said.append,
+    )  # fmt: skip
+    assert "was lost after all" in said[-1]
+    assert states(store) == ["recorded"] * 12
+
+
+def test_a_new_sweep_has_nothing_to_repeat(open_wafer, store, make_plan):
+    with pytest.raises(PlanError, match="ask for --resume"):
+        run_sweep(make_plan(), open_wafer(), store, repeat=["W1-c1r1s0"])
+    assert store.sweeps() == []
+
+
+def test_a_point_stopped_between_two_stimuli_says_so(store, applying):
+    run, point = applying
+    for ordinal in range(2):
+        store.apply_dose(run, ordinal, worst_dose(STIMULUS, 50.0))
+        store.save_response(run, ordinal, RESPONSE)
+    store.end_run(run, "aborted")
+    settle(store, point())
+    assert point().note == "stopped after 2 recorded stimuli; not repeated: decide by hand"
 
 
 def test_a_sweep_of_a_dead_computer_is_taken_over(open_wafer, store, make_plan, monkeypatch):

@@ -6,14 +6,18 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from labbench.bench import read_bench
+from labbench.bench import open_bench, read_bench
 from labbench.cli import app
-from labbench.errors import LimitError, LinkError
+from labbench.errors import BenchError, LimitError, LinkError, PlanError, StoreError
+from labbench.store import sweepbook
 from labbench.wafer.dry_run import foresee_sweep
 from labbench.wafer.plan import write_plan
+from labbench.wafer.points import begin_sweep
+from labbench.wafer.sweep import run_sweep
 from labbench.wafer.unattended import conduct
 
 runner = CliRunner()
+PROBER_ROLE = '[instruments.prober]\ndriver = "velox"\naddress = "GPIB0::28::INSTR"\n'
 
 
 def writer(path):
@@ -26,7 +30,9 @@ def test_log_page_and_notification(open_wafer, store, make_plan, tmp_path):
     log, page = tmp_path / "sweep.log", tmp_path / "sweep.html"
     conduct(plan, open_wafer(), store, log=log, page=page, on_notice=pytest.fail)
     assert "sweep 'first' is done: 12 recorded" in (tmp_path / "said").read_text()
-    assert len(log.read_text().splitlines()) == 9
+    lines = log.read_text().splitlines()
+    assert len(lines) == 8
+    assert not any(" : " in line for line in lines)
     html = page.read_text()
     assert html.count('<rect class="recorded" x') == 6
     assert "refresh" not in html
@@ -48,6 +54,55 @@ def test_a_failure_is_told_and_the_page_says_so(
         conduct(plan, bench, store, log=tmp_path / "l", page=page, on_notice=lambda s: None)
     assert "failed: the prober does not answer" in (tmp_path / "said").read_text()
     assert "wafer W1: failed" in page.read_text()
+    assert pages[0]  # written before anything moved
+
+
+def test_a_second_start_by_mistake_leaves_page_log_and_operator_alone(
+    open_wafer, store, make_plan, tmp_path, monkeypatch
+):
+    plan = make_plan(notify=writer(tmp_path / "said"))
+    sweep = begin_sweep(plan, store)
+    me = sweepbook.this_process()
+    other = type(me)(me.host, me.pid, me.token + "x")
+    bench, log, page = open_wafer(), tmp_path / "sweep.log", tmp_path / "sweep.html"
+
+    def start(**more):
+        conduct(plan, bench, store, log=log, page=page, on_notice=pytest.fail, **more)
+
+    with pytest.raises(PlanError, match="begun before"):
+        start()
+    with pytest.raises(PlanError, match="Nothing of device"):
+        start(resume=True, repeat=["W1-c1r1s0"])
+    with monkeypatch.context() as patch:
+        patch.setattr(sweepbook, "this_process", lambda: other)
+        store.claim_sweep(sweep.id)
+        patch.undo()
+        patch.setattr("labbench.store.sweeps.is_gone", lambda process: False)
+        with pytest.raises(StoreError, match="is at work in process"):
+            start(resume=True)
+    assert not log.exists()
+    assert not page.exists()
+    assert not (tmp_path / "said").exists()
+
+
+def test_a_resumed_sweep_that_fails_at_once_shows_what_was_measured(
+    bench_file, open_wafer, store, make_plan, tmp_path, monkeypatch
+):
+    plan, page, seen = make_plan(), tmp_path / "sweep.html", []
+    with open_bench(bench_file()) as bench:
+        run_sweep(plan, bench, store, on_progress=seen.append, should_stop=lambda: len(seen) == 3)
+
+    def lost(*given, **named):
+        raise LinkError("nothing answers")
+
+    monkeypatch.setattr("labbench.wafer.sweep.recover", lost)
+    with pytest.raises(LinkError):
+        conduct(
+            plan, open_wafer(), store, log=tmp_path / "l", page=page, resume=True,
+            on_notice=lambda sentence: None,
+        )  # fmt: skip
+    assert "wafer W1: failed" in page.read_text()
+    assert page.read_text().count('<rect class="recorded" x') == 3
 
 
 def test_what_cannot_be_written_does_not_stop_a_sweep(open_wafer, store, make_plan, tmp_path):
@@ -79,6 +134,21 @@ def test_a_sweep_that_takes_too_long_is_not_begun(open_wafer, store, make_plan, 
     with pytest.raises(LimitError, match=r"time at voltage.*duration: found .* plan allows 1 s"):
         conduct(plan, open_wafer(), store, log=tmp_path / "l", page=tmp_path / "p", on_notice=print)
     assert store.sweeps() == []
+
+
+def test_the_plan_is_told_to_raise_its_own_budget(bench_file, make_plan):
+    forecast = foresee_sweep(make_plan(budget={"at_voltage_s": 1e-9}), read_bench(bench_file()))
+    (found,) = forecast.exceeded
+    assert "raise budget.at_voltage_s of the plan" in found.remedy
+    assert "labbench dose" not in found.remedy
+
+
+def test_the_dry_run_needs_a_prober_as_the_sweep_does(bench_file, make_plan):
+    path = bench_file()
+    text = path.read_text("utf-8").replace(PROBER_ROLE, "")
+    path.write_text(text, "utf-8")
+    with pytest.raises(BenchError, match="has no prober"):
+        foresee_sweep(make_plan(), read_bench(path))
 
 
 def test_the_command_line(bench_file, make_plan, tmp_path):
