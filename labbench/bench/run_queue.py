@@ -29,14 +29,20 @@ class RunQueue:
 
     def add(self, session_id: int, device_id: int, procedure: NeuronProcedure) -> int:
         """Plan a run behind all others, and return its id."""
-        return self.store.plan_run(
+        return self.add_all(session_id, device_id, [procedure])[0]
+
+    def add_all(
+        self, session_id: int, device_id: int, procedures: Sequence[NeuronProcedure]
+    ) -> list[int]:
+        """Plan runs of one procedure behind all others, all or none, and return their ids."""
+        first = procedures[0]
+        return self.store.plan_runs(
             session_id,
             device_id,
-            procedure.name,
-            procedure.version,
-            dict(procedure.parameter_values()),
-            seed=None,
-            procedure_sha256=procedure.source_sha256,
+            first.name,
+            first.version,
+            [dict(each.parameter_values()) for each in procedures],
+            first.source_sha256,
         )
 
     def repeat(self, session_id: int, run: RunRecord) -> int:

@@ -27,6 +27,8 @@ class WaferMap(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._n_devices: Mapping[Die, int] = {}
+        # Left, right, bottom, top.
+        self._extent = (0, 0, 0, 0)
         self.chosen: Die | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(em(self, 8), em(self, 7))
@@ -37,18 +39,19 @@ class WaferMap(QWidget):
 
     def show_dies(self, n_devices: Mapping[Die, int], chosen: Die | None) -> None:
         """Show dies with the number of devices on each."""
+        if n_devices:
+            columns, rows = zip(*n_devices, strict=True)
+            self._extent = min(columns), max(columns), min(rows), max(rows)
         self._n_devices, self.chosen = n_devices, chosen
         self.update()
 
     def place_of(self, die: Die) -> QRectF:
         """Return where a die is drawn."""
-        columns = [x for x, _ in self._n_devices]
-        rows = [y for _, y in self._n_devices]
-        left, top = min(columns), max(rows)
-        n = max(max(columns) - left, top - min(rows)) + 1
+        left, right, bottom, top = self._extent
+        n = max(right - left, top - bottom) + 1
         side = min(self.width(), self.height()) / (n + 0.2)
-        x = (self.width() - side * (max(columns) - left + 1)) / 2 + (die[0] - left) * side
-        y = (self.height() - side * (top - min(rows) + 1)) / 2 + (top - die[1]) * side
+        x = (self.width() - side * (right - left + 1)) / 2 + (die[0] - left) * side
+        y = (self.height() - side * (top - bottom + 1)) / 2 + (top - die[1]) * side
         return QRectF(x + 1, y + 1, side - 2, side - 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802

@@ -149,6 +149,26 @@ class Recorder(Reader):
                 procedure_sha256,
             )
 
+    def plan_runs(
+        self,
+        session_id: int,
+        device_id: int,
+        procedure: str,
+        version: str,
+        settings: Sequence[Mapping[str, object]],
+        procedure_sha256: str | None = None,
+    ) -> list[int]:
+        """Plan a run of a procedure for each of some settings, all or none; return their ids.
+
+        See `plan_run`.
+        """
+        of_all = (session_id, device_id, procedure, version)
+        with writing(self.engine) as connection:
+            return [
+                write.plan_run(connection, *of_all, each, None, None, procedure_sha256)
+                for each in settings
+            ]
+
     def start_run(self, run_id: int, session_id: int | None = None) -> None:
         """Start a planned run; it is running, in this process, until `end_run`.
 

@@ -50,6 +50,18 @@ def test_planned_runs_move_and_go(store, session):
     queue.move(999, 1)
 
 
+def test_many_are_planned_together_or_not_at_all(store, session):
+    made = find_procedure("threshold_firing")
+    device = store.add_device("n1", "neuron")
+    many = [configure(made, {"start_v": v}) for v in (0.3, 0.5, 0.4)]
+    queue = RunQueue(store)
+    queue.add_all(session, device, many)
+    assert volts(queue) == [0.3, 0.5, 0.4]
+    with pytest.raises(StoreError):
+        queue.add_all(session, device + 1, many)
+    assert len(queue.planned()) == 3
+
+
 def test_what_was_started_is_neither_moved_nor_forgotten(store, session):
     queue, ids = plan(store, session, FEW, FEW)
     store.start_run(ids[0])

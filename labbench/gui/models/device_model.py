@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,9 +87,10 @@ class DeviceModel(Model):
         self._changed("chosen", "facts")
         self._look()
 
-    def at(self, wafer: str, x: int, y: int) -> list[DeviceRecord]:
-        """Return the devices of a die."""
-        return [d for d in self.devices if (d.wafer, d.x, d.y) == (wafer, x, y)]
+    def n_devices(self, wafer: str) -> dict[tuple[int, int], int]:
+        """Return how many devices are on each die of a wafer."""
+        counted = Counter((d.x, d.y) for d in self.devices if d.wafer == wafer)
+        return {(d.x, d.y): counted[d.x, d.y] for d in self.dies if d.wafer == wafer}
 
     def add(self, name: str, kind: str, wafer: str = "", x: int = 0, y: int = 0) -> None:
         """Add a device, on a die of a wafer if one is named."""

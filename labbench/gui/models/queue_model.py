@@ -108,8 +108,7 @@ class QueueModel(Model):
                 for _ in range(repeats)
             ]
             device_id = self._store.add_device(device, "neuron")
-            for each in made:
-                self._queue.add(session_id, device_id, each)
+            self._queue.add_all(session_id, device_id, made)
 
         self._office.ask(plan, lambda _: self.refresh())
 

@@ -125,7 +125,7 @@ class DevicePanel(QWidget):
 
     def _show_map(self, die: tuple[int, int] | None) -> None:
         model, label = self._device, self.wafer.currentText()
-        dies = {(d.x, d.y): len(model.at(label, d.x, d.y)) for d in model.dies if d.wafer == label}
+        dies = model.n_devices(label)
         self.map.show_dies(dies, die if die in dies else None)
         wanted = None if label == _NOWHERE else label
         shown = [
