@@ -150,9 +150,10 @@ def wafer_report(
     if as_json:
         print(json.dumps({"wafer": wafer, "yield": asdict(good), "states": found.states}, indent=2))
     else:
+        share = f", {good.share:.1%} ({good.low:.1%} to {good.high:.1%})" if good.n else ""
         print(
-            f"{wafer}: {good.good} of {good.n} devices good, {good.share:.1%} "
-            f"({good.low:.1%} to {good.high:.1%}), {good.unknown} unknown; report {out}"
+            f"{wafer}: {good.good} of {good.n} devices good{share}, {good.unknown} unknown; "
+            f"report {out}"
         )
 
 

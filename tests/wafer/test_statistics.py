@@ -188,7 +188,9 @@ def test_yield_counts_what_is_known():
 
 def test_criteria_are_read():
     assert criterion_from("t=0.5:") == Criterion("t", 0.5, inf)
-    for wrong in ("t", "t=1", "=1:2", "t=2:1", "t=a:b"):
+    said = {"t=0.5:": "t >= 0.5", "t=:2": "t <= 2", "t=1:2": "1 <= t <= 2", "t=:": "t is there"}
+    assert {text: str(criterion_from(text)) for text in said} == said
+    for wrong in ("t", "t=1", "=1:2", "t=2:1", "t=a:b", "t=nan:1", "t=0:nan"):
         with pytest.raises(SettingError, match="written feature=low:high"):
             criterion_from(wrong)
 
@@ -204,7 +206,10 @@ def test_outliers_and_correlations():
     )  # fmt: skip
     frame["radius_m"] = np.hypot(frame["die_x"] - 9.5, frame["die_y"] - 7)
     frame.loc[7, "value"] = 30.0
-    assert list(outliers(frame).index) == ["D7"]
+    far = outliers(frame)
+    assert list(far.index) == ["D7"]
+    assert far["off"].iloc[0] == pytest.approx(30.0 - frame["value"].median())
+    assert outliers(frame.assign(value=1.0)).empty
     table = pd.DataFrame({"a": x, "b": x + rng.normal(size=300), "c": rng.normal(size=300)})
     first, *others = correlations(table)
     assert (first.one, first.other) == ("a", "b")
