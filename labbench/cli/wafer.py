@@ -150,9 +150,10 @@ def wafer_report(
     if as_json:
         print(json.dumps({"wafer": wafer, "yield": asdict(good), "states": found.states}, indent=2))
     else:
+        share = f", {good.share:.1%} ({good.low:.1%} to {good.high:.1%})" if good.n else ""
         print(
-            f"{wafer}: {good.good} of {good.n} devices good, {good.share:.1%} "
-            f"({good.low:.1%} to {good.high:.1%}), {good.unknown} unknown; report {out}"
+            f"{wafer}: {good.good} of {good.n} devices good{share}, {good.unknown} unknown; "
+            f"report {out}"
         )
 
 
@@ -175,20 +176,29 @@ def wafer_fit(
     with Store.open(db) as store:
         states = device_states(store, wafer)
     names = [str(name) for name in states.index[states == "measured"]]
-    with progress() as show:
+    kept = 0
+    try:
+        with progress() as show:
 
-        def follow(report: FitReport) -> None:
-            show(f"fits of {wafer}", 100.0 * report.done / max(len(names), 1))
+            def follow(report: FitReport) -> None:
+                nonlocal kept
+                kept = len(report.kept)
+                show(f"fits of {wafer}", 100.0 * report.done / len(names))
 
-        found = fit_devices(
-            Wish(db), names, workers=workers, scheduler=scheduler, on_progress=follow
-        )
+            found = fit_devices(
+                Wish(db), names, workers=workers, scheduler=scheduler, on_progress=follow
+            )
+    except KeyboardInterrupt:
+        say_error(f"Stopped: {kept} fits were kept; the same command fits the others.")
+        raise typer.Exit(STOPPED) from None
     if as_json:
         print(json.dumps(asdict(found), indent=2))
-        return
-    print(f"{wafer}: {len(found.kept)} fits kept, {len(found.known)} there before")
-    for device, fault in found.faults.items():
-        print(f"  no fit of {device}: {fault}")
+    else:
+        print(f"{wafer}: {len(found.kept)} fits kept, {len(found.known)} there before")
+        for device, fault in found.faults.items():
+            print(f"  no fit of {device}: {fault}")
+    if names and not (found.kept or found.known):
+        raise typer.Exit(1)
 
 
 def sweep_schema() -> None:

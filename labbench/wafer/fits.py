@@ -9,12 +9,17 @@ whatever is lost on the way, or done twice by an impatient scheduler, a fit is k
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+import signal
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from labbench.errors import LabbenchError, SettingError
@@ -124,11 +129,13 @@ def fit_devices(
 ) -> FitReport:
     """Fit devices, and keep each result as it comes; one that fails does not stop the others.
 
-    A single one is fitted in this process, on all cores; several each on one core.
+    A single one is fitted in this process, on all cores; several each on one core. Whatever ends
+    this early, such as Ctrl-C, ends the worker processes too; what came before is kept.
 
     Parameters
     ----------
     wish : Wish
+        A file that is named by a relative path is sent to a scheduler's workers by its whole path.
     devices : sequence of str
     workers : int, optional
         Processes on this computer; as many as cores, if not given.
@@ -146,16 +153,24 @@ def fit_devices(
     """
     report, chosen = FitReport(), list(dict.fromkeys(devices))
     if scheduler is not None:
-        came = _on_cluster(wish, chosen, scheduler, task)
+        came = _on_cluster(_from_anywhere(wish), chosen, scheduler, task)
     elif len(chosen) == 1:
-        came = iter([task(wish, chosen[0])])
+        came = (task(wish, device) for device in chosen)
     else:
         came = _locally(wish, chosen, workers or os.cpu_count() or 1, task)
-    with Store.open(wish.database) as store:
+    # Closed at once, not when the last traceback that knows of it is gone.
+    with closing(came), Store.open(wish.database) as store:
         for fitted in came:
             _keep(store, fitted, wish.again, report)
             on_progress(report)
     return report
+
+
+def _from_anywhere(wish: Wish) -> Wish:
+    """Return a wish with the whole path of its file: a worker stands in a folder of its own."""
+    if "://" in wish.database:
+        return wish
+    return replace(wish, database=str(Path(wish.database).resolve()))
 
 
 def _keep(store: Store, fitted: Fitted, again: bool, report: FitReport) -> None:
@@ -175,31 +190,69 @@ def _keep(store: Store, fitted: Fitted, again: bool, report: FitReport) -> None:
     report.kept.append(device)
 
 
-def _locally(wish: Wish, devices: Sequence[str], workers: int, task: Task) -> Iterator[Fitted]:
+def _locally(
+    wish: Wish, devices: Sequence[str], workers: int, task: Task
+) -> Generator[Fitted, None, None]:
     """Yield results from processes of this computer; a killed one costs a repeat of what it had."""
     left = dict.fromkeys(devices, 0)
     while left:
-        # Not forked: a fork copies the threads of a compiled loop half.
-        context = get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-            futures: dict[Future[Fitted], str] = {
-                pool.submit(task, wish, device): device for device in left
-            }
-            broken = False
-            for future in as_completed(futures):
-                try:
-                    fitted = future.result()
-                except BrokenProcessPool:
-                    broken = True
-                    continue
-                left.pop(fitted.device)
-                yield fitted
-        if broken:
-            for device in list(left):
-                left[device] += 1
-                if left[device] >= TRIES:
-                    left.pop(device)
-                    yield Fitted(device, fault="its worker was killed, again and again")
+        for fitted in _one_pool(wish, list(left), workers, task):
+            left.pop(fitted.device)
+            yield fitted
+        for device in list(left):
+            left[device] += 1
+            if left[device] >= TRIES:
+                left.pop(device)
+                yield Fitted(device, fault="its worker was killed, again and again")
+
+
+def _one_pool(
+    wish: Wish, devices: Sequence[str], workers: int, task: Task
+) -> Generator[Fitted, None, None]:
+    """Yield results until all are there, or a killed process takes the others with it."""
+    # Not forked: a fork copies the threads of a compiled loop half.
+    context = get_context("spawn")
+    # Workers hold its other end, and end themselves when this one is gone, with us or before.
+    held, lifeline = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, initializer=_be_a_worker, initargs=(held,))
+    try:
+        futures = {pool.submit(task, wish, device): device for device in devices}
+        for future in as_completed(futures):
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            elif not isinstance(error, BrokenProcessPool):
+                yield Fitted(futures[future], fault=_failed(error))
+        pool.shutdown()
+    except BrokenProcessPool:
+        return  # before all were handed out
+    except BaseException:
+        # Nobody waits for fits of minutes that nobody will keep.
+        lifeline.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        lifeline.close()
+        held.close()
+
+
+def _failed(error: BaseException | None) -> str:
+    return f"its fit failed: {type(error).__name__}: {error}"
+
+
+def _be_a_worker(lifeline: Connection) -> None:
+    """Use one core, leave Ctrl-C to the parent, and do not outlive it."""
+    # A terminal sends Ctrl-C to all processes; it is the parent's to say what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    _one_thread()
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the other end of a pipe is closed, by whatever."""
+    with suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    os._exit(1)
 
 
 def _one_thread() -> None:
@@ -214,7 +267,9 @@ def _alone(task: Task, wish: Wish, device: str) -> Fitted:
     return task(wish, device)
 
 
-def _on_cluster(wish: Wish, devices: Sequence[str], scheduler: str, task: Task) -> Iterator[Fitted]:
+def _on_cluster(
+    wish: Wish, devices: Sequence[str], scheduler: str, task: Task
+) -> Generator[Fitted, None, None]:
     """Yield results from the workers of a scheduler, which repeats what a lost worker had."""
     try:
         from distributed import Client
@@ -246,6 +301,5 @@ def _on_cluster(wish: Wish, devices: Sequence[str], scheduler: str, task: Task) 
             if future.status == "finished":
                 yield future.result()
             else:
-                fault = f"its worker failed: {future.exception()}"
-                yield Fitted(futures[future], fault=fault)
+                yield Fitted(futures[future], fault=_failed(future.exception()))
             future.release()

@@ -8,13 +8,21 @@ the prober's map, from 1 on.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from math import hypot
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from labbench.errors import PlanError, SettingError
 from labbench.features import Outcome
@@ -61,6 +69,13 @@ class WaferMap(_Section):
     die_height_m: Positive = 5e-3
     diameter_m: Annotated[float, Field(ge=0)] = 0.0
     keep_out: tuple[Die, ...] = ()
+
+    @model_validator(mode="after")
+    def _keeps_out_what_is_there(self) -> Self:
+        # A die beyond the rim is on the grid; one that is not is a slip of the pen.
+        if off := [[x, y] for x, y in self.keep_out if x > self.columns or y > self.rows]:
+            raise ValueError(f"keep_out: {off} are not on the map")
+        return self
 
     @property
     def dies(self) -> tuple[tuple[int, int], ...]:
@@ -203,6 +218,7 @@ class Plan(_Section):
     wafer : WaferMap
     devices : Devices
     contact : Contact or None
+        None is written ``contact = false``, as TOML has no nothing.
     steps : tuple of Step
         One after the other on each device.
     conditions : Conditions
@@ -223,6 +239,13 @@ class Plan(_Section):
     budget: Budget = Budget()
     notify: tuple[Text, ...] = ()
 
+    @field_validator(
+        "contact", mode="before", json_schema_input_type=Contact | Literal[False] | None
+    )
+    @classmethod
+    def _false_is_none(cls, contact: object) -> object:
+        return None if contact is False else contact
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         for number, step in enumerate(self.all_steps):
@@ -233,18 +256,23 @@ class Plan(_Section):
         there = set(self.wafer.dies)
         if missing := [list(die) for die in self.devices.dies or () if die not in there]:
             raise ValueError(f"devices.dies: {missing} are not on the map, or are kept out of")
-        if any(site >= self.wafer.sites for site in self.devices.sites or ()):
+        sites = self.devices.sites
+        if sites is not None and not sites:
+            raise ValueError("devices.sites: none is chosen; leave it out for all")
+        if any(site >= self.wafer.sites for site in sites or ()):
             raise ValueError(f"devices.sites: a die has {self.wafer.sites}, counted from 0")
+        if twice := _twice(sites or ()):
+            raise ValueError(f"devices.sites: {twice} are there more than once")
         try:
-            names = {place.name for place in self.places()}
-        except (KeyError, IndexError, ValueError) as error:
+            names = [place.name for place in self.places()]
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ValueError(
                 "devices.name is a pattern of {wafer}, {column}, {row}, {site}"
             ) from error
-        if len(names) < sum(1 for _ in self.places()):
-            raise ValueError("devices.name gives some devices the same name")
+        if twice := _twice(names):
+            raise ValueError(f"devices.name gives some devices the same name: {twice[0]!r}")
         if not names:
-            raise ValueError("no device is left: look at keep_out and diameter_m")
+            raise ValueError("no device is left: look at keep_out, diameter_m and dies")
         return self
 
     @property
@@ -255,7 +283,9 @@ class Plan(_Section):
     def places(self) -> Iterator[Place]:
         """Yield the devices in the order of measuring: die by die, there and back."""
         chosen = None if self.devices.dies is None else set(self.devices.dies)
-        sites = self.devices.sites or tuple(range(self.wafer.sites))
+        sites = self.devices.sites
+        if sites is None:
+            sites = tuple(range(self.wafer.sites))
         for column, row in self.wafer.dies:
             if chosen is None or (column, row) in chosen:
                 for site in sites:
@@ -271,7 +301,13 @@ class Plan(_Section):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON and TOML take it."""
-        return self.model_dump(mode="json", exclude_none=True)
+        document = self.model_dump(mode="json", exclude_none=True)
+        return document if self.contact is not None else {**document, "contact": False}
+
+
+def _twice(given: Iterable[object]) -> list[object]:
+    """Return what is there more than once."""
+    return [each for each, times in Counter(given).items() if times > 1]
 
 
 class Place(_Section):
@@ -295,10 +331,14 @@ def plan_from(document: Mapping[str, Any], source: str = "The plan") -> Plan:
         return Plan.model_validate(document)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'plan'}: {fault['msg']}"
+            f"{'.'.join(map(str, fault['loc'])) or 'plan'}: {_words(fault['msg'])}"
             for fault in error.errors()
         )
         raise PlanError(f"{source} is not a sweep plan: {faults}.") from error
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ").rstrip(".")
 
 
 def read_plan(path: str | Path) -> Plan:

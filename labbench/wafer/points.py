@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from labbench.errors import PlanError, StoreError
 from labbench.report.device import draw_features, save_features
 from labbench.store import DoseRecord, PointRecord, Store, SweepRecord
 from labbench.wafer.plan import Plan
+
+# What says which points there are, and what each device may take: the rest may change on the way.
+_MAKES_POINTS = ("wafer", "devices", "contact", "steps", "conditions", "budget")
 
 
 def begin_sweep(plan: Plan, store: Store, resume: bool = False) -> SweepRecord:
@@ -21,10 +27,11 @@ def begin_sweep(plan: Plan, store: Store, resume: bool = False) -> SweepRecord:
     known = {sweep.name for sweep in store.sweeps()}
     if resume:
         found = store.sweep(plan.name)
-        if found.plan != plan.to_dict():
+        if changed := _changed(found.plan, plan.to_dict()):
             raise PlanError(
                 f"The plan {plan.name!r} is not the one that was begun on {found.created_at:%F}: "
-                "resume with that one, or give the new plan a name of its own."
+                f"{', '.join(changed)} changed. Resume with that one, or give the new plan a name "
+                "of its own."
             )
         return found
     if plan.name in known:
@@ -44,6 +51,20 @@ def begin_sweep(plan: Plan, store: Store, resume: bool = False) -> SweepRecord:
     ]
     store.plan_sweep(plan.wafer.label, plan.name, plan.to_dict(), points)
     return store.sweep(plan.name)
+
+
+def _changed(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name what makes other points than those of the plan that was begun, by section and key."""
+    changed = []
+    for section in _MAKES_POINTS:
+        # Once, no contact check was written as nothing at all.
+        old, new = begun.get(section, False), now.get(section, False)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+            changed += [f"{section}.{key}" for key in keys]
+        elif old != new:
+            changed.append(section)
+    return changed
 
 
 def settle(store: Store, point: PointRecord) -> str:

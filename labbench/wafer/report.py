@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from labbench.store import Store
 from labbench.wafer.frames import device_states, device_table, wafer_features, wafer_fits
 from labbench.wafer.maps import WaferMap, draw_map, wafer_map
 from labbench.wafer.statistics import (
+    OUTLIER,
     Correlation,
     Criterion,
     Trend,
@@ -53,7 +54,7 @@ class FeatureFindings:
         Without the radial trend, if that is clear.
     trend : Trend
     outliers : DataFrame
-        By device, with value and z.
+        By device, with value, off and z.
     """
 
     feature: str
@@ -69,7 +70,13 @@ class FeatureFindings:
 
 @dataclass(frozen=True, eq=False)
 class WaferFindings:
-    """What is said of a wafer: by feature, the yield by the criteria, correlations."""
+    """What is said of a wafer: by feature, the yield by the criteria, correlations.
+
+    Attributes
+    ----------
+    not_shown : tuple of str
+        Features of which there is nothing to say, each with the reason.
+    """
 
     wafer: str
     features: tuple[FeatureFindings, ...]
@@ -77,6 +84,7 @@ class WaferFindings:
     good: Yield
     correlations: tuple[Correlation, ...]
     states: dict[str, int]
+    not_shown: tuple[str, ...] = ()
 
 
 def analyse_wafer(
@@ -110,8 +118,7 @@ def analyse_wafer(
 
     measured, fitted = wafer_features(store, wafer), wafer_fits(store, wafer)
     frame = measured if fitted.empty else pd.concat([measured, fitted], ignore_index=True)
-    # A bound (an open contact, a pulse that came too late) is no value to take a mean of.
-    sound = frame.assign(value=frame["value"].where(frame["outcome"] == "ok"))
+    sound = frame.assign(value=frame["value"].where(_is_sound(frame)))
     table, errors = device_table(sound)
     chosen = _chosen(table, features)
     state = device_states(store, wafer)
@@ -123,6 +130,7 @@ def analyse_wafer(
         wafer_yield(table, errors, state, criteria),
         tuple(correlations(table[chosen])),
         {str(name): int(n) for name, n in counts.items()},
+        () if features else tuple(_not_shown(frame, table, chosen)),
     )
     return found, frame
 
@@ -144,7 +152,8 @@ def write_wafer_report(findings: WaferFindings, path: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = _number
+    environment.filters.update(number=_number, quantity=_quantity, digits=_digits)
+    environment.globals.update(interval=_interval)
     drawn = findings.features[:MOST_MAPS]
     html = environment.get_template("wafer.html.j2").render(
         findings=findings,
@@ -154,6 +163,7 @@ def write_wafer_report(findings: WaferFindings, path: Path) -> None:
         ],
         left_out=[each.feature for each in findings.features[MOST_MAPS:]],
         most=MOST_ROWS,
+        beyond=OUTLIER,
         version=labbench.__version__,
         date=f"{datetime.now():%Y-%m-%d}",
     )
@@ -168,6 +178,33 @@ def _chosen(table: pd.DataFrame, asked: Sequence[str]) -> list[str]:
             f"There is no feature {', '.join(missing)} on this wafer; it has {', '.join(names)}."
         )
     return list(asked) or [name for name in names if table[name].nunique() > 1]
+
+
+def _is_sound(frame: pd.DataFrame) -> pd.Series:
+    """Return which values count: not bounds, as of an open contact or a pulse that came too late.
+
+    One trial is too few data for an error, but its value is one.
+    """
+    single = (frame["outcome"] == "too few data") & frame["stderr"].isna()
+    return (frame["outcome"] == "ok") | single
+
+
+def _not_shown(frame: pd.DataFrame, table: pd.DataFrame, chosen: Sequence[str]) -> Iterator[str]:
+    """Say of each feature that was left out by itself why."""
+    for name in map(str, table.columns):
+        if name in chosen:
+            continue
+        values = table[name].dropna()
+        if len(values):
+            unit = frame.loc[frame["feature"] == name, "unit"].iloc[0]
+            whose = "all devices" if len(values) > 1 else "the only device"
+            yield f"{name}: {_quantity(values.iloc[0], unit)} for {whose} with a value"
+            continue
+        outcomes = frame.loc[frame["feature"] == name, "outcome"].value_counts()
+        n = int(outcomes.sum())
+        said = [f"{times} {outcome!r}" for outcome, times in outcomes.items()]
+        why = f"all {outcomes.index[0]!r}" if len(said) == 1 and n > 1 else ", ".join(said)
+        yield f"{name}: {n} value{'s' if n > 1 else ''}, {why}"
 
 
 def _findings(frame: pd.DataFrame, seed: int) -> FeatureFindings:
@@ -187,4 +224,21 @@ def _findings(frame: pd.DataFrame, seed: int) -> FeatureFindings:
 
 
 def _number(value: float) -> str:
-    return "not known" if not np.isfinite(value) else f"{value:.4g}"
+    # Plus zero, as minus zero is printed with its sign.
+    return f"{value + 0.0:.4g}" if np.isfinite(value) else "not known"
+
+
+def _quantity(value: float, unit: str) -> str:
+    return f"{_number(value)} {unit}" if np.isfinite(value) else _number(value)
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{_number(low)} to {_number(high)}" if np.isfinite([low, high]).any() else "not known"
+
+
+def _digits(value: float, off: float) -> str:
+    """Return a number with as many digits as show by how much it is off."""
+    if not np.isfinite([value, off]).all():
+        return _number(value)
+    ratio = abs(value / off) if off else 1.0
+    return f"{value + 0.0:.{4 + int(np.clip(np.log10(max(ratio, 1.0)), 0, 10))}g}"

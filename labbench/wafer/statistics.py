@@ -28,7 +28,11 @@ class Criterion:
     high: float = inf
 
     def __str__(self) -> str:
-        return f"{self.low:g} <= {self.feature} <= {self.high:g}"
+        if self.low > -inf and self.high < inf:
+            return f"{self.low:g} <= {self.feature} <= {self.high:g}"
+        if self.low > -inf:
+            return f"{self.feature} >= {self.low:g}"
+        return f"{self.feature} <= {self.high:g}" if self.high < inf else f"{self.feature} is there"
 
 
 def criterion_from(text: str) -> Criterion:
@@ -45,7 +49,7 @@ def criterion_from(text: str) -> Criterion:
         found = Criterion(name, float(low or -inf), float(high or inf))
     except ValueError:
         separator = ""
-    if not (name and separator and colon) or found.low > found.high:
+    if not (name and separator and colon and found.low <= found.high):
         raise SettingError(f"A criterion is written feature=low:high, not {text!r}.")
     return found
 
@@ -161,17 +165,17 @@ def without_trend(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def outliers(frame: pd.DataFrame, beyond: float = OUTLIER) -> pd.DataFrame:
-    """Return the devices far from the others, with `z` in robust standard deviations.
+    """Return the devices far from the others, the farthest first.
 
-    The radial trend is taken off first; the scale is the median absolute deviation.
+    With `off`, how far from the median, and `z`, the same in robust standard deviations. The radial
+    trend is taken off first; the scale is the median absolute deviation.
     """
     means = without_trend(frame).groupby("device")["value"].mean().dropna()
     scale = stats.median_abs_deviation(means, scale="normal") if len(means) else nan
-    if not scale > 0:
-        return means.to_frame().assign(z=nan).iloc[:0]
-    z = (means - means.median()) / scale
-    far = z[z.abs() > beyond]
-    return means.to_frame().loc[far.index].assign(z=far).sort_values("z", key=abs, ascending=False)
+    off = means - means.median()
+    z = off / scale if scale > 0 else off * nan
+    table = means.to_frame().assign(off=off, z=z)
+    return table.loc[z.abs() > beyond].sort_values("z", key=abs, ascending=False)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,21 @@
 """Fits of many devices: real worker processes, one killed, nothing lost or done twice."""
 
+import importlib
+import inspect
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from labbench.cli import app
 from labbench.errors import SettingError
 from labbench.features import Response
 from labbench.fit import FitResult
@@ -184,3 +191,109 @@ def test_each_process_has_its_device_and_one_that_fails_does_not_stop_the_others
     assert "nobody" in report.faults["nobody"]
     assert fit_devices(Wish(str(path)), ["good", "good"]).known == ["good"]
     assert fit_devices(Wish(str(path), again=True), ["good"]).kept == ["good"]
+
+
+# Two fits that come at once, and then some that nobody wants to wait for.
+NAPS = """
+import os
+import time
+from pathlib import Path
+
+from labbench.fit import FitResult
+from labbench.model import read_card
+from labbench.wafer.fits import Fitted, Wish, fit_devices
+
+
+def nap(wish, device):
+    Path(f"{os.getpid()}.pid").touch()
+    if device not in ("D0", "D1"):
+        time.sleep(600)
+    number = int(device.removeprefix("D")) + 1
+    result = FitResult.of_card(read_card("b1"))
+    return Fitted(device, result.to_dict(), (number,), f"data of {device}")
+
+
+if __name__ == "__main__":
+    fit_devices(
+        Wish("lab.db"),
+        [f"D{k}" for k in range(12)],
+        workers=2,
+        on_progress=lambda report: print(report.done, flush=True),
+        task=nap,
+    )
+"""
+
+
+def is_running(pid):
+    """Return whether a process is there, and no zombie that nobody waited for."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="looks at processes in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_a_batch_ends_its_workers_and_keeps_what_came(database, tmp_path, how):
+    (tmp_path / "naps.py").write_text(NAPS)
+    command = [sys.executable, "naps.py"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) as child:
+        assert [child.stdout.readline() for _ in range(2)] == ["1\n", "2\n"]
+        # The next are napping already: nothing but a signal ends them.
+        while len(list(tmp_path.glob("*.pid"))) < 2:
+            time.sleep(0.05)
+        child.send_signal(how)
+        said = child.communicate(timeout=20)[1]
+    assert child.returncode != 0
+    assert ("KeyboardInterrupt" in said) == (how is signal.SIGINT)
+    assert kept(database) == ["D0", "D1"]
+    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    end = time.monotonic() + 20
+    while any(map(is_running, workers)) and time.monotonic() < end:
+        time.sleep(0.05)
+    left = [pid for pid in workers if is_running(pid)]
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
+def odd_fit(wish, device):
+    """Stand in for a fit with a bug that one device brings out."""
+    if device == "D3":
+        raise ValueError("array must not contain infs or NaNs")
+    return Fitted(device, fault="nothing to fit")
+
+
+def test_an_unexpected_error_is_a_fault_of_its_device(database, tmp_path, monkeypatch):
+    # Workers import the task by its name.
+    monkeypatch.syspath_prepend(tmp_path)
+    source = "from labbench.wafer.fits import Fitted\n\n\n" + inspect.getsource(odd_fit)
+    (tmp_path / "odd_fits.py").write_text(source)
+    task = importlib.import_module("odd_fits").odd_fit
+    devices = [f"D{k}" for k in range(6)]
+    report = fit_devices(Wish(database), devices, workers=2, task=task)
+    assert sorted(report.faults) == devices
+    assert report.faults.pop("D3").endswith("ValueError: array must not contain infs or NaNs")
+    assert set(report.faults.values()) == {"nothing to fit"}
+
+
+def test_a_cluster_is_sent_the_whole_path_of_a_file(database, tmp_path, monkeypatch):
+    sent = []
+
+    def on_cluster(wish, devices, scheduler, task):
+        sent.append((wish.database, scheduler))
+        yield Fitted("D0", fault="nothing to fit")
+
+    monkeypatch.setattr(fits, "_on_cluster", on_cluster)
+    monkeypatch.chdir(tmp_path)
+    command = ["wafer-fit", "--wafer", "W1", "--db", "lab.db", "--scheduler", "tcp://there:1"]
+    done = CliRunner().invoke(app, command)
+    assert sent == [(database, "tcp://there:1")]
+    # Nothing came of it.
+    assert done.exit_code == 1
+    assert "no fit of D0: nothing to fit" in done.output
+    server = Wish("postgresql://lab@there/lab")
+    assert fits._from_anywhere(server) is server

@@ -1,9 +1,11 @@
 """Plans: read, written, and refused with everything that is wrong."""
 
+import json
+
 import pytest
 
 from labbench.errors import PlanError
-from labbench.wafer.plan import plan_from, read_plan, write_plan
+from labbench.wafer.plan import Plan, plan_from, read_plan, write_plan
 
 
 def test_a_plan_comes_back_from_its_file(make_plan, tmp_path):
@@ -15,6 +17,19 @@ def test_a_plan_comes_back_from_its_file(make_plan, tmp_path):
     )
     write_plan(plan, tmp_path / "plan.toml")
     assert read_plan(tmp_path / "plan.toml") == plan
+
+
+def test_no_contact_check_comes_back_from_its_file(make_plan, tmp_path):
+    plan = make_plan(contact=None)
+    assert plan.all_steps == plan.steps
+    write_plan(plan, tmp_path / "plan.toml")
+    assert "contact = false" in (tmp_path / "plan.toml").read_text()
+    assert read_plan(tmp_path / "plan.toml") == plan
+    assert plan_from(json.loads(json.dumps(plan.to_dict()))) == plan
+    choices = Plan.model_json_schema()["properties"]["contact"]["anyOf"]
+    assert any(choice.get("const") is False for choice in choices)
+    with pytest.raises(PlanError, match="contact"):
+        make_plan(contact=True)
 
 
 def test_devices_go_there_and_back_without_what_is_kept_out(make_plan):
@@ -46,10 +61,19 @@ def test_dies_beyond_the_rim_do_not_exist(make_plan):
         ({"steps": [{"procedure": "contact_check", "settings": {"read_v": 9}}]}, "out of its bou"),
         ({"devices": {"dies": [[9, 9]]}}, "not on the map"),
         ({"devices": {"sites": [3]}}, "a die has 1"),
+        ({"devices": {"sites": []}}, "devices.sites: none is chosen"),
+        ({"devices": {"sites": [0, 0]}}, r"devices.sites: \[0\] are there more than once"),
+        ({"devices": {"dies": []}}, "no device"),
         ({"devices": {"name": "same"}}, "the same name"),
+        ({"devices": {"name": "{wafer.foo}"}}, "devices.name is a pattern"),
+        ({"devices": {"name": "{wafer[0][foo]}"}}, "devices.name is a pattern"),
         ({"devices": {"name": "{lot}"}}, "pattern"),
         ({"conditions": {"skip_on": ["tired"]}}, "skip_on"),
         ({"bensh": 1}, "bensh"),
+        (
+            {"wafer": {"label": "W", "columns": 3, "rows": 2, "keep_out": [[1, 1], [30, 30]]}},
+            r"wafer: keep_out: \[\[30, 30\]\] are not on the map",
+        ),
         ({"wafer": {"label": "W", "columns": 1, "rows": 1, "keep_out": [[1, 1]]}}, "no device"),
     ],
 )

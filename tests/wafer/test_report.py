@@ -1,6 +1,7 @@
 """From a swept wafer to its tables, maps and page."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ from typer.testing import CliRunner
 
 from labbench.cli import app
 from labbench.errors import NotFoundError
+from labbench.wafer import report
 from labbench.wafer.frames import COLUMNS, device_states, wafer_features
 from labbench.wafer.maps import draw_map, wafer_map
 from labbench.wafer.population import Population, bench_truth, draw_population
+from labbench.wafer.statistics import Yield, criterion_from
 from labbench.wafer.sweep import run_sweep
 
 runner = CliRunner()
@@ -88,3 +91,74 @@ def test_bounds_are_not_averaged(swept, tmp_path):
     assert not bounds.empty
     by_name = {each.feature: each for each in found.features}
     assert by_name["gate_resistance"].median < 1e9 < bounds["value"].max()
+
+
+@pytest.fixture
+def page(monkeypatch, tmp_path):
+    """Return the text of the page of a wafer, from its tidy table."""
+
+    def make(frame, **options):
+        state = pd.Series("measured", index=frame["device"].unique())
+        monkeypatch.setattr(report, "wafer_features", lambda store, wafer: frame)
+        monkeypatch.setattr(report, "wafer_fits", lambda store, wafer: frame.iloc[:0])
+        monkeypatch.setattr(report, "device_states", lambda store, wafer: state)
+        found, _ = report.analyse_wafer(None, "W1", **options)
+        report.write_wafer_report(found, tmp_path / "wafer.html")
+        html = (tmp_path / "wafer.html").read_text("utf-8")
+        return re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>|<style.*?</style>", "", html, flags=re.S))
+
+    return make
+
+
+def small(feature, **changed):
+    hidden = Population(columns=4, rows=3, cycles=1, clusters=0, opens=0, shorts=0, seed=1)
+    return draw_population(hidden, feature=feature)[0].assign(outcome="ok", **changed)
+
+
+def test_what_is_not_shown_is_listed_with_the_reason(page):
+    few = small("few", stderr=np.nan).assign(outcome="too few data")
+    none = small("none", value=np.nan, stderr=np.nan).assign(outcome="too few data")
+    mixed = small("mixed").assign(outcome=["latched"] * 5 + ["censored"] * 7)
+    bounds = small("bounds").assign(outcome="too few data")  # it has an error: something else
+    same = small("same", value=2.5)
+    said = page(pd.concat([small("seen"), few, none, mixed, bounds, same]))
+    assert "<td>seen</td>" in said
+    assert "<td>few</td>" in said
+    assert "<li>none: 12 values, all 'too few data'</li>" in said.replace("&#39;", "'")
+    assert "<li>mixed: 12 values, 7 'censored', 5 'latched'</li>" in said.replace("&#39;", "'")
+    assert "<li>bounds: 12 values, all 'too few data'</li>" in said.replace("&#39;", "'")
+    assert "<li>same: 2.5 V for all devices with a value</li>" in said
+    assert said.count("<li>") == 4
+    assert "Not shown" not in page(small("seen"))
+
+
+def test_the_page_of_a_small_wafer_reads_well(page):
+    frame = small("seen", stderr=np.nan)
+    frame["radius_m"] = 0.0
+    said = page(frame, criteria=[criterion_from("seen=:9")])
+    assert "not known to not known" not in said
+    assert "not known V" not in said
+    assert "not known &plusmn;" not in said
+    assert "-0 " not in said
+    assert "no error is stated" in said
+    assert "with that of the cycle" in said
+    assert "No device lies further than 5 robust standard deviations" in said
+    assert "No two features" in said
+    assert said.count("<table>") == 2
+    assert "seen &lt;= 9" in said
+
+
+def test_outliers_tell_apart(page):
+    values = 1e7 + np.r_[np.arange(10.0), 500.0, -800.0]
+    twin = small("twin", value=np.arange(12.0))
+    said = page(pd.concat([small("seen", value=values), twin]))
+    assert re.search(r"<td>9999200 V</td><td>-804.5 V</td>", said)
+    assert re.search(r"<td>10000500 V</td><td>495.5 V</td>", said)
+    assert "</table> <p>One pair in twenty has p below" in said
+
+
+def test_a_wafer_of_which_nothing_is_known(page, monkeypatch):
+    unknown = Yield(0, 0, 12, 0, np.nan, np.nan, np.nan)
+    monkeypatch.setattr(report, "wafer_yield", lambda *given: unknown)
+    said = page(small("seen"))
+    assert "Nothing is known of any device yet. 12 are not counted" in said

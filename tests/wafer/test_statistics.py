@@ -74,6 +74,64 @@ def test_one_wafer_says_nothing_of_wafers_and_one_cycle_is_what_its_error_says()
     assert device.low < 1.0 - 0.04 < device.high
 
 
+def test_a_stated_error_says_nothing_of_how_well_it_is_known():
+    frame, _ = balanced(np.random.default_rng(3), (1, 40, 6, 1), (0.0, 2.0, 1.0, 0.0))
+    *_, cycle = components(frame)
+    assert cycle.variance == pytest.approx(0.01)
+    assert isnan(cycle.low)
+    assert isnan(cycle.high)
+    assert cycle.note == "what the stated errors say"
+
+
+@pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.parametrize("error", [10.0, np.nan])
+def test_an_error_that_is_no_noise_of_cycles_is_not_split_off(devices, error):
+    # The scatter of all is 2.2 at most: an error of 10 is one that all have in common.
+    groups = (1, 40, devices, 1)
+    frame, _ = balanced(np.random.default_rng(5), groups, (0.0, 2.0, 1.0, 0.0))
+    wafer, die, device, cycle = components(frame.assign(stderr=error))
+    assert all(isnan(each) for each in (wafer.variance, cycle.variance, cycle.low, cycle.share))
+    said = "no error is stated" if isnan(error) else "larger than the scatter"
+    assert said in cycle.note
+    # As if there were no cycles: the one that holds them says so.
+    exact = components(frame.assign(stderr=0.0))
+    assert (die.variance, die.low) == (exact[1].variance, exact[1].low)
+    if devices == 1:
+        assert isnan(device.variance)
+        assert die.low < 5.0 < die.high
+        assert die.note == "with that of the cycle"
+    else:
+        assert (device.variance, device.high) == (exact[2].variance, exact[2].high)
+        assert device.low < 1.0 < device.high
+        assert (die.note, device.note) == ("", "with that of the cycle")
+        assert die.share + device.share == pytest.approx(1.0)
+
+
+def test_an_error_as_large_as_the_scatter_may_be_noise():
+    # Nothing but cycles: the bound of the scatter is exceeded by chance only.
+    rng = np.random.default_rng(6)
+    known = 0
+    for _ in range(100):
+        frame, _ = balanced(rng, (1, 8, 2, 1), (0.0, 0.0, 0.0, 1.0))
+        known += not isnan(components(frame.assign(stderr=1.0), draws=2)[3].variance)
+    assert known > 94
+
+
+def test_one_repetition_does_not_speak_for_all_cycles():
+    frame, _ = balanced(np.random.default_rng(7), (1, 64, 3, 1), (0.0, 2.0, 1.0, 0.0))
+    frame = frame.assign(stderr=0.3)
+    again = frame.iloc[:1].assign(value=frame["value"].iloc[0] + 1e-6)
+    *_, cycle = components(pd.concat([frame, again]))
+    assert cycle.variance == pytest.approx(0.09)
+    # Nor do many on one die; ten on several dies do.
+    one_die = frame[frame["die_x"] == 0]
+    *_, cycle = components(pd.concat([frame, *[one_die] * 5]))
+    assert cycle.variance == pytest.approx(0.09)
+    *_, cycle = components(pd.concat([frame, frame.iloc[:15]]))
+    assert cycle.variance == 0.0
+    assert cycle.note == ""
+
+
 def test_one_device_on_each_die_cannot_be_told_from_its_die():
     frame, _ = balanced(np.random.default_rng(3), (1, 80, 1, 3), (0.0, 2.0, 1.0, 0.5))
     _, die, device, cycle = components(frame)
@@ -90,6 +148,16 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         found = components(frame, draws=200, seed=k)[1:]
         inside.append([f.low <= t <= f.high for f, t in zip(found, (4.0, 1.0, 0.25), strict=True)])
     assert np.all(np.mean(inside, axis=0) > 0.85)
+
+
+def test_intervals_of_small_wafers_hold_the_truth_nearly_as_often():
+    rng = np.random.default_rng(4)
+    inside = []
+    for k in range(120):
+        frame, _ = balanced(rng, (1, 30, 2, 2), (0.0, 2.0, 1.0, 0.5))
+        found = components(frame, seed=k)[1:]
+        inside.append([f.low <= t <= f.high for f, t in zip(found, (4.0, 1.0, 0.25), strict=True)])
+    assert np.all(np.mean(inside, axis=0) > 0.89)
 
 
 def test_a_hidden_population_is_recovered():
@@ -120,7 +188,9 @@ def test_yield_counts_what_is_known():
 
 def test_criteria_are_read():
     assert criterion_from("t=0.5:") == Criterion("t", 0.5, inf)
-    for wrong in ("t", "t=1", "=1:2", "t=2:1", "t=a:b"):
+    said = {"t=0.5:": "t >= 0.5", "t=:2": "t <= 2", "t=1:2": "1 <= t <= 2", "t=:": "t is there"}
+    assert {text: str(criterion_from(text)) for text in said} == said
+    for wrong in ("t", "t=1", "=1:2", "t=2:1", "t=a:b", "t=nan:1", "t=0:nan"):
         with pytest.raises(SettingError, match="written feature=low:high"):
             criterion_from(wrong)
 
@@ -136,7 +206,10 @@ def test_outliers_and_correlations():
     )  # fmt: skip
     frame["radius_m"] = np.hypot(frame["die_x"] - 9.5, frame["die_y"] - 7)
     frame.loc[7, "value"] = 30.0
-    assert list(outliers(frame).index) == ["D7"]
+    far = outliers(frame)
+    assert list(far.index) == ["D7"]
+    assert far["off"].iloc[0] == pytest.approx(30.0 - frame["value"].median())
+    assert outliers(frame.assign(value=1.0)).empty
     table = pd.DataFrame({"a": x, "b": x + rng.normal(size=300), "c": rng.normal(size=300)})
     first, *others = correlations(table)
     assert (first.one, first.other) == ("a", "b")

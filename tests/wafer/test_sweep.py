@@ -106,9 +106,17 @@ def test_an_operator_stops_between_points(open_wafer, store, make_plan):
 
 
 def test_another_plan_is_not_resumed(open_wafer, store, make_plan):
-    begin_sweep(make_plan(), store)
-    with pytest.raises(PlanError, match="not the one that was begun"):
-        run_sweep(make_plan(notify=["echo"]), open_wafer(), store, resume=True)
+    begun = make_plan(contact=None)
+    begin_sweep(begun, store)
+    # Whom to tell, and when to give up, may change; points may not.
+    patient = make_plan(contact=None, notify=["echo"], limits={"failures_in_a_row": 99})
+    assert begin_sweep(patient, store, resume=True).plan == begun.to_dict()
+    said = r"wafer.keep_out, wafer.rows, contact changed"
+    other = make_plan(wafer={"label": "W1", "columns": 3, "rows": 3, "keep_out": [[1, 3]]})
+    with pytest.raises(PlanError, match=said):
+        run_sweep(other, open_wafer(), store, resume=True)
+    with pytest.raises(PlanError, match=r"budget.n_pulses changed"):
+        begin_sweep(make_plan(contact=None, budget={"n_pulses": 9}), store, resume=True)
 
 
 @pytest.fixture
