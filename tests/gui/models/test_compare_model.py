@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from labbench.gui.models import compare_model
+from labbench.gui.models import child
 from labbench.gui.models.compare_model import CompareModel
 from labbench.gui.models.office import Office
 
@@ -34,7 +34,7 @@ def until(qtbot, office):
 @pytest.fixture
 def compare(store, office, until, monkeypatch, tmp_path):
     """A model whose commands are short programmes that say what they were asked."""
-    start = compare_model.subprocess.Popen
+    start = child.subprocess.Popen
     asked = []
 
     def popen(command, **options):
@@ -44,7 +44,7 @@ def compare(store, office, until, monkeypatch, tmp_path):
         return start([sys.executable, "-c", code], **options)
 
     slow = []
-    monkeypatch.setattr(compare_model.subprocess, "Popen", popen)
+    monkeypatch.setattr(child.subprocess, "Popen", popen)
     for name in ("A", "B"):
         store.add_device(name, "neuron")
     model = CompareModel(store, office)
