@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pyqtgraph as pg
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -74,6 +75,13 @@ def use_theme_in_plots() -> Theme:
 def em(widget: QWidget, n: float) -> int:
     """Return n heights of a letter, in pixels."""
     return round(n * widget.fontMetrics().height())
+
+
+def plain_label(text: str = "", *, wraps: bool = False) -> QLabel:
+    """Return a label that shows a text letter by letter: a name in the store is never HTML."""
+    label = QLabel(text, wordWrap=wraps)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
 
 
 def heading(text: str) -> QLabel:

@@ -95,6 +95,8 @@ class Child:
             self._office.post(lambda: end(said))
 
         def end(said: str) -> None:
+            if self._process is not process:
+                return  # closed meanwhile: nobody is there to be told
             self._process = None
             lines = said.strip().splitlines() or [f"exit code {process.returncode}"]
             problem = lines[-1].removeprefix("labbench: ")
@@ -110,11 +112,18 @@ class Child:
             self._process.terminate()
 
     def close(self) -> int | None:
-        """Stop the command, wait for its end, and return its process id; None if there is none."""
+        """Stop the command for good, and wait for its end, which is told to nobody.
+
+        Returns
+        -------
+        int or None
+            Its process id; None if there was none.
+        """
         process = self._process
         if process is None:
             return None
         self.cancel()
+        self._process = None
         try:
             process.wait(_END_S)
         except subprocess.TimeoutExpired:

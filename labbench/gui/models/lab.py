@@ -47,6 +47,7 @@ class Lab:
             Whether the bench came to its end in that time.
         """
         self.compare.close()
+        self.history.close()
         is_safe = self.bench.thread.close(timeout_s)
         self.live.close()
         self.office.close()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from math import isfinite
-from time import monotonic
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSplitter,
     QTabWidget,
@@ -26,7 +24,8 @@ from labbench.gui.models.compare_model import CompareModel
 from labbench.gui.models.device_model import DeviceModel
 from labbench.gui.plot import condition_axis, units_of
 from labbench.gui.table import RowTable
-from labbench.gui.theme import current_theme, em, use_theme_in_plots
+from labbench.gui.task_line import TaskLine
+from labbench.gui.theme import current_theme, em, plain_label, use_theme_in_plots
 from labbench.report.rows import feature_groups, headline, parameter_rows
 from labbench.report.verdict import SIGNS, property_verdicts
 from labbench.report.wording import words
@@ -35,7 +34,6 @@ PROPERTY_HEADER = ("", "Property", "Verdict", "Features")
 ROW_HEADER = ("", "Feature", "Condition", "Measured", "n", "Simulated", "n", "σ", "p")
 PARAMETER_HEADER = ("Parameter", "Value", "Meaning", "Remedy")
 _LAST_FIT = "its last fit"
-_TICK_MS = 500
 
 
 class ComparePanel(QWidget):
@@ -44,18 +42,16 @@ class ComparePanel(QWidget):
     def __init__(self, compare: CompareModel, device: DeviceModel) -> None:
         super().__init__()
         self._compare, self._device = compare, device
-        self.title, self.headline = QLabel(), QLabel(wordWrap=True)
+        self.title, self.headline = plain_label(), plain_label(wraps=True)
         self.card = QComboBox()
         self.fit, self.compare = QPushButton("Fit"), QPushButton("Compare")
         self.cancel = QPushButton("Cancel")
-        self.progress, self.task = QProgressBar(), QLabel(wordWrap=True)
-        self.progress.setRange(0, 0)
-        self.progress.setMaximumWidth(em(self, 8))
+        self._line = TaskLine()
+        self.progress, self.task = self._line.progress, self._line.words
         self.properties, self.rows = RowTable(PROPERTY_HEADER), RowTable(ROW_HEADER)
         self.parameters = RowTable(PARAMETER_HEADER)
         self.plot = PropertyPlot()
         self._names: list[str] = []
-        self._timer = QTimer(self, interval=_TICK_MS)
         self._arrange()
         self._connect()
         self._show_task()
@@ -67,9 +63,6 @@ class ComparePanel(QWidget):
         row.addWidget(QLabel("with"))
         for widget in (self.card, self.compare, self.fit, self.cancel):
             row.addWidget(widget)
-        below = QHBoxLayout()
-        below.addWidget(self.progress)
-        below.addWidget(self.task, stretch=1)
         upper = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         upper.addWidget(self.properties)
         upper.addWidget(self.plot)
@@ -82,7 +75,7 @@ class ComparePanel(QWidget):
         splitter.addWidget(tabs)
         column = QVBoxLayout(self)
         column.addLayout(row)
-        column.addLayout(below)
+        column.addWidget(self._line)
         column.addWidget(self.headline)
         column.addWidget(splitter, stretch=1)
 
@@ -95,7 +88,6 @@ class ComparePanel(QWidget):
         self.compare.clicked.connect(self._on_compare)
         self.cancel.clicked.connect(compare.cancel)
         self.properties.row_chosen.connect(self._show_property)
-        self._timer.timeout.connect(self._show_task)
 
     def _on_compare(self) -> None:
         card = self.card.currentText()
@@ -104,17 +96,10 @@ class ComparePanel(QWidget):
     def _show_task(self) -> None:
         compare = self._compare
         is_busy = compare.is_busy
-        self.progress.setVisible(is_busy)
         self.cancel.setEnabled(is_busy)
         self.fit.setEnabled(not is_busy)
         self.compare.setEnabled(not is_busy)
-        if is_busy:
-            elapsed_s = monotonic() - compare.began_s
-            self.task.setText(f"{compare.task}: {elapsed_s:.0f} s so far")
-            self._timer.start()
-        else:
-            self.task.setText(compare.task)
-            self._timer.stop()
+        self._line.show_task(compare.task, compare.began_s if is_busy else None)
 
     def _show_found(self) -> None:
         found = self._compare.found

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QPushButton,
@@ -36,7 +35,8 @@ from labbench.gui.rows import (
     run_words,
 )
 from labbench.gui.table import RowTable
-from labbench.gui.theme import OVERLAY, colour_of
+from labbench.gui.task_line import TaskLine
+from labbench.gui.theme import OVERLAY, colour_of, plain_label
 from labbench.report.wording import words
 from labbench.store.exchange import FORMATS
 from labbench.store.states import RUN_STATES
@@ -64,14 +64,16 @@ class HistoryPanel(QWidget):
             box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(8)
         self.runs, self.more = RowTable(RUN_HEADER, many=True), QPushButton("Older runs")
-        self.message, self.title = QLabel(wordWrap=True), QLabel(wordWrap=True)
+        self.message, self.title = plain_label(wraps=True), plain_label(wraps=True)
         self.plot, self.responses = TracePlot(), RowTable(RESPONSE_HEADER)
         self.features, self.journal = RowTable(FEATURE_HEADER), QListWidget()
         self.said = QLineEdit(placeholderText="a note, a tag, or a reason")
         self.format, self.target = QComboBox(), QLineEdit(placeholderText="export to ...")
         self.format.addItems(FORMATS[::-1])
         self.browse, self.export = QPushButton("Browse ..."), QPushButton("Export")
-        self.exported = QLabel(wordWrap=True)
+        self.cancel, self.repeat = QPushButton("Cancel"), QPushButton("Queue again")
+        self._export_line = TaskLine()
+        self.exported = self._export_line.words
         self._arrange()
         self._connect()
 
@@ -80,7 +82,7 @@ class HistoryPanel(QWidget):
         for place, widget in enumerate(
             (self.by_device, self.by_procedure, self.by_state, self.by_tag, self.since)
         ):
-            filters.addWidget(widget, place // 3, place % 3)
+            filters.addWidget(widget, place // 2, place % 2)
         left, right = QWidget(), QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
@@ -101,18 +103,18 @@ class HistoryPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.title)
         column.addWidget(inner, stretch=1)
-        column.addWidget(self.said)
-        column.addLayout(self._say_row())
-        column.addLayout(self._export_row())
-        column.addWidget(self.exported)
+        column.addLayout(self._say_rows())
+        column.addLayout(_row(self.target, self.browse))
+        column.addLayout(_row(self.format, self.export, self.cancel))
+        column.addWidget(self._export_line)
         splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         splitter.addWidget(left)
         splitter.addWidget(right)
         QVBoxLayout(self).addWidget(splitter)
 
-    def _say_row(self) -> QHBoxLayout:
+    def _say_rows(self) -> QVBoxLayout:
+        """Return what is said of the chosen runs, in lines that a small screen has room for."""
         history = self._history
-        row = QHBoxLayout()
         self.say_buttons: dict[str, QPushButton] = {}
         kinds: tuple[tuple[str, Callable[[str], None]], ...] = (
             ("Note", history.note),
@@ -125,23 +127,19 @@ class HistoryPanel(QWidget):
             button = QPushButton(name)
             button.clicked.connect(lambda _=False, say=say: self._say(say))
             self.say_buttons[name] = button
-            row.addWidget(button)
-        return row
-
-    def _export_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.addWidget(self.target, stretch=1)
-        self.repeat = QPushButton("Queue again")
-        for widget in (self.browse, self.format, self.export, self.repeat):
-            row.addWidget(widget)
-        return row
+        note, tag, untag, exclude, include = self.say_buttons.values()
+        rows = QVBoxLayout()
+        rows.addWidget(self.said)
+        rows.addLayout(_row(note, tag, untag))
+        rows.addLayout(_row(exclude, include, self.repeat))
+        return rows
 
     def _connect(self) -> None:
         history = self._history
         history.subscribe("runs", self._show_runs)
         history.subscribe("open", self._show_open)
         history.subscribe("response", self._show_response)
-        history.subscribe("export", lambda: self.exported.setText(history.export_state))
+        history.subscribe("export", self._show_export)
         self._device.subscribe("devices", self._show_devices)
         for box in (self.by_device, self.by_procedure, self.by_state):
             box.activated.connect(self._filter)
@@ -152,8 +150,10 @@ class HistoryPanel(QWidget):
         self.responses.row_chosen.connect(history.show_response)
         self.browse.clicked.connect(self._choose_target)
         self.export.clicked.connect(self._on_export)
-        self.repeat.clicked.connect(self._on_repeat)
+        self.cancel.clicked.connect(history.cancel_export)
+        self.repeat.clicked.connect(lambda: history.repeat(self._queue.repeat))
         self._show_open()
+        self._show_export()
 
     def _filter(self) -> None:
         device = self.by_device.currentText() if self.by_device.currentIndex() > 0 else ""
@@ -176,9 +176,8 @@ class HistoryPanel(QWidget):
 
     def _show_runs(self) -> None:
         history = self._history
-        opened = {each.run.id for each in history.opened}
         self.runs.show_rows([run_row(run) for run in history.runs])
-        self.runs.select_rows([k for k, run in enumerate(history.runs) if run.id in opened])
+        self.runs.select_rows([k for k, run in enumerate(history.runs) if run.id in history.chosen])
         self.message.setText(history.message)
         self.message.setVisible(bool(history.message))
         self.more.setVisible(history.has_more)
@@ -188,12 +187,17 @@ class HistoryPanel(QWidget):
         self._history.open([runs[row].id for row in self.runs.selected_rows])
 
     def _show_open(self) -> None:
-        opened = self._history.opened
-        for button in (*self.say_buttons.values(), self.repeat, self.export):
+        history = self._history
+        opened, n_chosen = history.opened, len(history.chosen)
+        for button in (*self.say_buttons.values(), self.repeat):
             button.setEnabled(bool(opened))
-        self.title.setText("\n".join(run_words(each.run) for each in opened) or "no run is open")
+        self._show_export()
+        lines = [run_words(each.run) for each in opened]
+        if len(opened) < n_chosen:
+            lines.append(f"{len(opened)} of {n_chosen} are drawn; what is done is done to all.")
+        self.title.setText("\n".join(lines) or "no run is open")
         rows = [response_row(k, r) for k, r in enumerate(opened[0].responses)] if opened else []
-        self.responses.show_rows(rows, 0 if rows else None)
+        self.responses.show_rows(rows, min(history.ordinal, len(rows) - 1) if rows else None)
         self.features.show_rows(
             [feature_row(f.property, f.feature) for each in opened for f in each.features]
         )
@@ -201,6 +205,14 @@ class HistoryPanel(QWidget):
         for each in opened:
             tags = f"run {each.run.id}, tags: {', '.join(each.tags)}" if each.tags else ""
             self.journal.addItems([*filter(None, [tags]), *map(journal_words, each.journal)])
+
+    def _show_export(self) -> None:
+        history = self._history
+        is_busy = history.is_exporting
+        self.export.setEnabled(bool(history.opened) and not is_busy)
+        self.cancel.setEnabled(is_busy)
+        began_s = history.export_began_s if is_busy else None
+        self._export_line.show_task(history.export_state, began_s)
 
     def _show_response(self) -> None:
         history = self._history
@@ -241,6 +253,9 @@ class HistoryPanel(QWidget):
         else:
             self.target.setFocus()
 
-    def _on_repeat(self) -> None:
-        for each in self._history.opened:
-            self._queue.repeat(each.run)
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

@@ -26,7 +26,7 @@ def whole(path: Path) -> Iterator[Path]:
             f"Cannot write {path.name}: there is no folder {path.parent}. Create it first."
         )
     # Beside it, because a file or folder moves as a whole only within one file system.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = _partial(path, os.getpid())
     _remove(partial)
     try:
         yield partial
@@ -38,6 +38,32 @@ def whole(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         _remove(partial)
+
+
+def clear(path: Path, pid: int) -> Path | None:
+    """Remove what a process that was killed has begun to write to a path.
+
+    Parameters
+    ----------
+    path : Path
+        As it was given to `whole`; what is there itself is left alone.
+    pid : int
+        Of the process, which has ended.
+
+    Returns
+    -------
+    Path or None
+        What could not be removed.
+    """
+    if not path.name:
+        return None
+    partial = _partial(path, pid)
+    _remove(partial)
+    return partial if partial.exists() else None
+
+
+def _partial(path: Path, pid: int) -> Path:
+    return path.with_name(f".{path.name}.{pid}.partial")
 
 
 def _require_free(path: Path) -> None:

@@ -61,3 +61,27 @@ def models(tmp_path: Path) -> Iterator[Models]:
         assert bench.thread.close(LONG_S)
         live.close()
         office.close()
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    """A clerk alone, for models that need no bench; what he complains about is in `errors`."""
+    made = Office()
+    made.errors = []
+    made.on_error = made.errors.append
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def until(office: Office) -> Callable[[Callable[[], object]], None]:
+    """Wait until something holds, and hand answers over meanwhile."""
+
+    def wait(holds: Callable[[], object]) -> None:
+        deadline = time.monotonic() + LONG_S
+        while not holds():
+            assert time.monotonic() < deadline, office.errors
+            office.deliver()
+            time.sleep(0.005)
+
+    return wait

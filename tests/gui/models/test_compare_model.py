@@ -8,27 +8,6 @@ import pytest
 
 from labbench.gui.models import child
 from labbench.gui.models.compare_model import CompareModel
-from labbench.gui.models.office import Office
-
-
-@pytest.fixture
-def office():
-    made = Office()
-    made.on_error = lambda text: None
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def until(qtbot, office):
-    def wait(holds):
-        def look():
-            office.deliver()
-            return bool(holds())
-
-        qtbot.waitUntil(look, timeout=60_000)
-
-    return wait
 
 
 @pytest.fixture
