@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import (
@@ -119,8 +120,11 @@ class _Rows(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.header)
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+        if role == Qt.ItemDataRole.DisplayRole:
             return self.rows[index.row()][index.column()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            # A tip takes what looks like HTML for HTML; what is escaped is always shown right.
+            return f"<span>{escape(self.rows[index.row()][index.column()])}</span>"
         return None
 
     def headerData(  # noqa: N802

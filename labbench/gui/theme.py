@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPalette
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,21 @@ def em(widget: QWidget, n: float) -> int:
 
 
 def plain_label(text: str = "", *, wraps: bool = False) -> QLabel:
-    """Return a label that shows a text letter by letter: a name in the store is never HTML."""
+    """Return a label that shows a text letter by letter: a name in the store is never HTML.
+
+    It takes the room there is: a long name makes no window wider.
+    """
     label = QLabel(text, wordWrap=wraps)
     label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setMinimumWidth(1)
     return label
+
+
+def narrow(box: QComboBox) -> QComboBox:
+    """Keep a box from being as wide as its longest entry, and return it."""
+    box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    return box
 
 
 def heading(text: str) -> QLabel:

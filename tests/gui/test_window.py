@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtWidgets import QTabBar
+from PySide6.QtGui import QColor, QImage, QPainter, QTextDocumentFragment
+from PySide6.QtWidgets import QLabel, QTabBar
 
 from labbench.bench import Bench
 from labbench.gui.panels.bench import role_row
@@ -17,6 +17,7 @@ from labbench.store import Store
 
 TOFU = "\U0010fffe"
 LONG_MS = 60_000
+ODD = "we<b>ird"
 MANY = {"repeats": 30, "start_v": 0.3}
 
 
@@ -159,6 +160,99 @@ def test_it_fits_a_laptop_at_150_percent(window):
     needed = window.minimumSizeHint()
     assert needed.width() <= 1280
     assert needed.height() <= 690
+
+
+def test_it_can_be_as_small_as_an_old_projector(window, qtbot):
+    for name in ("History", "Compare", "Run"):
+        window.docks[name].raise_()
+    qtbot.wait(50)
+    assert window.minimumSizeHint().width() <= 1024
+    window.resize(1024, 700)
+    qtbot.wait(50)
+    assert (window.width(), window.height()) == (1024, 700)
+
+
+def test_a_long_name_makes_no_panel_wider(open_window, add_run, until):
+    name = "N" * 200
+    add_run(name)
+    window = open_window()
+    panels = (window.history, window.compare, window.device, window.live)
+    before = [panel.minimumSizeHint().width() for panel in panels]
+    until(lambda: window.history.runs.rows)
+    window.lab.device.choose(name)
+    until(lambda: window.lab.device.facts is not None)
+    window.history.runs.selectRow(0)
+    until(lambda: window.lab.history.opened)
+    window.live.title.setText(name)
+    assert [panel.minimumSizeHint().width() for panel in panels] == before
+
+
+def test_names_are_shown_letter_by_letter(open_window, add_run, store, until):
+    add_run(ODD)
+    window = open_window()
+    until(lambda: window.history.runs.rows)
+    window.lab.device.choose(ODD)
+    until(lambda: window.lab.device.facts is not None)
+    window.history.runs.selectRow(0)
+    until(lambda: window.lab.history.opened)
+    window.lab.compare.fit()
+    panels = (window.history, window.compare, window.device)
+    shown = [label for each in panels for label in each.findChildren(QLabel) if ODD in label.text()]
+    assert len(shown) == 4, "history, device, compare, and what is computed"
+    labels = [*shown, window.live.title, window.live.note]
+    assert {label.textFormat() for label in labels} == {Qt.TextFormat.PlainText}
+    model = window.history.runs.model()
+    tip = model.data(model.index(0, 1), Qt.ItemDataRole.ToolTipRole)
+    assert QTextDocumentFragment.fromHtml(tip).toPlainText() == ODD
+
+
+def test_more_runs_than_are_drawn_are_said_and_stay_selected(window, add_run, until):
+    for k in range(12):
+        add_run(f"M-{k}")
+    window.lab.refresh()
+    history = window.history
+    until(lambda: len(history.runs.rows) == 13)
+    history.runs.selectAll()
+    until(lambda: len(window.lab.history.opened) == 8)
+    assert "8 of 13 are drawn" in history.title.text()
+    history.said.setText("noisy")
+    history.say_buttons["Exclude"].click()
+    until(lambda: all("noisy" in row[-1] for row in history.runs.rows))
+    assert len(history.runs.selected_rows) == 13
+
+
+def test_the_row_of_the_shown_response_stays(open_window, add_run, store, response, until):
+    run_id = add_run(state=None)
+    store.save_response(run_id, 1, response)
+    store.end_run(run_id, "finished")
+    window = open_window()
+    history = window.history
+    until(lambda: history.runs.rows)
+    history.runs.selectRow(0)
+    until(lambda: len(history.responses.rows) == 2)
+    history.responses.selectRow(1)
+    history.said.setText("odd")
+    history.say_buttons["Note"].click()
+    until(lambda: history.journal.count() == 1)
+    assert history.responses.currentIndex().row() == 1
+    assert window.lab.history.ordinal == 1
+
+
+def test_an_export_goes_on_is_said_and_can_be_cancelled(window, tmp_path, until):
+    history = window.history
+    until(lambda: history.runs.rows)
+    assert not history.cancel.isEnabled()
+    history.runs.selectRow(0)
+    until(lambda: window.lab.history.opened)
+    history.target.setText(str(tmp_path / "out"))
+    history.export.click()
+    assert "so far" in history.exported.text()
+    assert not history.export.isEnabled()
+    history.cancel.click()
+    until(lambda: "Export cancelled" in history.exported.text())
+    assert history.export.isEnabled()
+    assert not history.cancel.isEnabled()
+    assert not list(tmp_path.glob("*out*"))
 
 
 def test_errors_are_shown_until_they_are_dismissed(window, tmp_path, until):

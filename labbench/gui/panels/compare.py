@@ -25,7 +25,7 @@ from labbench.gui.models.device_model import DeviceModel
 from labbench.gui.plot import condition_axis, units_of
 from labbench.gui.table import RowTable
 from labbench.gui.task_line import TaskLine
-from labbench.gui.theme import current_theme, em, plain_label, use_theme_in_plots
+from labbench.gui.theme import current_theme, em, narrow, plain_label, use_theme_in_plots
 from labbench.report.rows import feature_groups, headline, parameter_rows
 from labbench.report.verdict import SIGNS, property_verdicts
 from labbench.report.wording import words
@@ -43,7 +43,7 @@ class ComparePanel(QWidget):
         super().__init__()
         self._compare, self._device = compare, device
         self.title, self.headline = plain_label(), plain_label(wraps=True)
-        self.card = QComboBox()
+        self.card = narrow(QComboBox())
         self.fit, self.compare = QPushButton("Fit"), QPushButton("Compare")
         self.cancel = QPushButton("Cancel")
         self._line = TaskLine()

@@ -22,7 +22,7 @@ from labbench.compare import scorecard_from_dict
 from labbench.gui.models.device_model import DeviceFacts, DeviceModel
 from labbench.gui.rows import RUN_HEADER, journal_words, run_row
 from labbench.gui.table import RowTable
-from labbench.gui.theme import heading
+from labbench.gui.theme import heading, narrow, plain_label
 from labbench.gui.wafer_map import WaferMap
 from labbench.report.quantity import format_quantity
 from labbench.report.verdict import SIGNS, property_verdicts
@@ -42,7 +42,7 @@ class DevicePanel(QWidget):
     def __init__(self, device: DeviceModel) -> None:
         super().__init__()
         self._device = device
-        self.wafer, self.map = QComboBox(), WaferMap()
+        self.wafer, self.map = narrow(QComboBox()), WaferMap()
         self.devices = RowTable(DEVICE_HEADER)
         self.name = QLineEdit(placeholderText="new device")
         self.kind = QComboBox()
@@ -51,7 +51,7 @@ class DevicePanel(QWidget):
         self.column = QSpinBox(minimum=-999, maximum=999)
         self.row = QSpinBox(minimum=-999, maximum=999)
         self.add = QPushButton("Add")
-        self.title = QLabel(wordWrap=True)
+        self.title = plain_label(wraps=True)
         self.dose, self.verdicts = RowTable(DOSE_HEADER), RowTable(VERDICT_HEADER)
         self.runs, self.journal = RowTable(RUN_HEADER), QListWidget()
         self.journal.setWordWrap(True)

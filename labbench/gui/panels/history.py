@@ -36,13 +36,15 @@ from labbench.gui.rows import (
 )
 from labbench.gui.table import RowTable
 from labbench.gui.task_line import TaskLine
-from labbench.gui.theme import OVERLAY, colour_of, plain_label
-from labbench.report.wording import words
+from labbench.gui.theme import OVERLAY, colour_of, narrow, plain_label
+from labbench.report.wording import count, words
 from labbench.store.exchange import FORMATS
 from labbench.store.states import RUN_STATES
 from procedures import PROCEDURES
 
 _SUFFIXES = {"hdf5": ".h5"}
+# More would leave no room for the plot on a small screen.
+_MOST_TITLES = 3
 
 
 class HistoryPanel(QWidget):
@@ -60,9 +62,7 @@ class HistoryPanel(QWidget):
         self.by_state.addItems(["any state", *RUN_STATES])
         self.by_device.addItem("any device")
         for box in (self.by_device, self.by_procedure, self.by_state):
-            # Narrow: the window must fit a small screen.
-            box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(8)
+            narrow(box)
         self.runs, self.more = RowTable(RUN_HEADER, many=True), QPushButton("Older runs")
         self.message, self.title = plain_label(wraps=True), plain_label(wraps=True)
         self.plot, self.responses = TracePlot(), RowTable(RESPONSE_HEADER)
@@ -192,9 +192,14 @@ class HistoryPanel(QWidget):
         for button in (*self.say_buttons.values(), self.repeat):
             button.setEnabled(bool(opened))
         self._show_export()
-        lines = [run_words(each.run) for each in opened]
+        lines = [run_words(each.run) for each in opened[:_MOST_TITLES]]
+        if len(opened) > len(lines):
+            lines.append(f"and {count(len(opened) - len(lines), 'more run')}")
         if len(opened) < n_chosen:
-            lines.append(f"{len(opened)} of {n_chosen} are drawn; what is done is done to all.")
+            lines.append(
+                f"{len(opened)} of {n_chosen} are drawn; "
+                f"what is written, queued or exported is of all {n_chosen}."
+            )
         self.title.setText("\n".join(lines) or "no run is open")
         rows = [response_row(k, r) for k, r in enumerate(opened[0].responses)] if opened else []
         self.responses.show_rows(rows, min(history.ordinal, len(rows) - 1) if rows else None)

@@ -11,7 +11,7 @@ from labbench.gui.models.compare_model import CompareModel
 from labbench.gui.models.live_model import LiveFrame, LiveModel
 from labbench.gui.rows import FEATURE_HEADER, feature_row
 from labbench.gui.table import RowTable
-from labbench.gui.theme import colour_of
+from labbench.gui.theme import colour_of, narrow, plain_label
 from labbench.model import ModelCard
 from labbench.report.wording import count, words
 
@@ -24,8 +24,8 @@ class LivePanel(QWidget):
     def __init__(self, bench: BenchModel, live: LiveModel, compare: CompareModel) -> None:
         super().__init__()
         self._bench, self._live, self._compare = bench, live, compare
-        self.title, self.note = QLabel("nothing is running"), QLabel(wordWrap=True)
-        self.card = QComboBox()
+        self.title, self.note = plain_label("nothing is running"), plain_label(wraps=True)
+        self.card = narrow(QComboBox())
         self.card.addItem(_NO_CARD)
         self.card.setToolTip("Whose answer to the same stimulus is drawn over it, dashed.")
         self.channels, self.strip = ChannelsPlot(), StripPlot()
