@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -12,12 +13,22 @@ from PySide6.QtGui import QColor, QImage, QPainter, QTextDocumentFragment
 from PySide6.QtWidgets import QLabel, QTabBar
 
 from labbench.bench import Bench
+from labbench.gui.models import child
 from labbench.gui.panels.bench import role_row
 from labbench.store import Store
 
 TOFU = "\U0010fffe"
 LONG_MS = 60_000
 ODD = "we<b>ird"
+# In place of an export: half of it is written, and the rest takes long.
+HALF = """
+import sys, time
+from pathlib import Path
+from labbench.store.exchange.place import whole
+with whole(Path(sys.argv[1])) as partial:
+    partial.write_text("half")
+    time.sleep(60)
+"""
 MANY = {"repeats": 30, "start_v": 0.3}
 
 
@@ -252,6 +263,29 @@ def test_an_export_goes_on_is_said_and_can_be_cancelled(window, tmp_path, until)
     until(lambda: "Export cancelled" in history.exported.text())
     assert history.export.isEnabled()
     assert not history.cancel.isEnabled()
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_closing_ends_an_export_soon(window, tmp_path, until, monkeypatch):
+    start = child.subprocess.Popen
+
+    def popen(command, **options):
+        (out,) = (word for word in command if word.startswith("--out="))
+        return start([sys.executable, "-c", HALF, out.removeprefix("--out=")], **options)
+
+    history = window.history
+    until(lambda: history.runs.rows)
+    history.runs.selectRow(0)
+    until(lambda: window.lab.history.opened)
+    history.target.setText(str(tmp_path / "out"))
+    with monkeypatch.context() as patch:
+        patch.setattr(child.subprocess, "Popen", popen)
+        history.export.click()
+    until(lambda: list(tmp_path.glob(".out.*.partial")))
+    began_s = time.monotonic()
+    window.close()
+    until(lambda: not window.isVisible())
+    assert time.monotonic() - began_s < 3.0
     assert not list(tmp_path.glob("*out*"))
 
 
