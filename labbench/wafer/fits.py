@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -214,9 +215,13 @@ def _one_pool(
     context = get_context("spawn")
     # Workers hold its other end, and end themselves when this one is gone, with us or before.
     held, lifeline = context.Pipe(duplex=False)
+    ours: set[BaseProcess] = set()
     pool = ProcessPoolExecutor(workers, context, initializer=_be_a_worker, initargs=(held,))
     try:
-        futures = {pool.submit(task, wish, device): device for device in devices}
+        with _ctrl_c_waits():
+            others = set(active_children())
+            futures = {pool.submit(task, wish, device): device for device in devices}
+            ours = set(active_children()) - others
         for future in as_completed(futures):
             error = future.exception()
             if error is None:
@@ -227,13 +232,27 @@ def _one_pool(
     except BrokenProcessPool:
         return  # before all were handed out
     except BaseException:
-        # Nobody waits for fits of minutes that nobody will keep.
-        lifeline.close()
+        # Nobody waits for fits of minutes that nobody will keep; workers only read.
+        for process in ours:
+            process.terminate()
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     finally:
         lifeline.close()
         held.close()
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Hold Ctrl-C back, also from the processes that begin here: none is left half begun."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _failed(error: BaseException | None) -> str:
