@@ -68,6 +68,7 @@ class HistoryModel(Model):
         self.export_state = ""
         self._store, self._office = store, office
         self._pages, self._is_asking = 1, False
+        self._stale: set[int] = set()
         self._child, self._target = Child(office), Path()
 
     @property
@@ -131,7 +132,8 @@ class HistoryModel(Model):
             Which response is shown; None keeps the place that is shown by then.
         """
         chosen = self.chosen = tuple(run_ids)
-        known = {each.run.id: each for each in self.opened}
+        known = {each.run.id: each for each in self.opened if each.run.id not in self._stale}
+        anew = set(chosen[:MOST_OPEN]) - known.keys()
 
         def look() -> tuple[OpenRun, ...]:
             return tuple(known.get(run_id) or self._read(run_id) for run_id in chosen[:MOST_OPEN])
@@ -139,6 +141,7 @@ class HistoryModel(Model):
         def show(found: tuple[OpenRun, ...]) -> None:
             if chosen == self.chosen:
                 self.opened = found
+                self._stale -= anew
                 self.ordinal = self.ordinal if ordinal is None else ordinal
                 self._changed("open", "response")
 
@@ -259,8 +262,8 @@ class HistoryModel(Model):
         self._office.ask(write, done)
 
     def _reopen(self, run_ids: Sequence[int]) -> None:
-        """Read runs again that are open; what is shown stays."""
-        self.opened = tuple(each for each in self.opened if each.run.id not in run_ids)
+        """Read runs again where they are open; what is shown stays until then."""
+        self._stale.update(run_ids)
         self.open(self.chosen, ordinal=None)
 
     def _reopen_changed(self, before: Sequence[RunSummary]) -> None:

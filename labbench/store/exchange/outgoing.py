@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 
 from labbench.errors import NotFoundError, StoreError
 from labbench.store import schema
-from labbench.store.engine import reading
+from labbench.store.engine import is_file, reading
 from labbench.store.exchange.cells import Cells, describe, to_cells
 from labbench.store.exchange.formats import make_writer
 from labbench.store.exchange.formats.layout import AT_ONCE, ExportWriter, Samples
@@ -151,7 +151,7 @@ def _about(store: Reader, format_name: str, tables: dict[str, Any]) -> dict[str,
         "kind": "labbench export",
         "version": VERSION,
         "format": format_name,
-        "database": str(store.path.absolute()),
+        "database": str(store.path.absolute()) if is_file(store.engine) else store.name,
         "schema_revision": found_revision(store.engine),
         "labbench_version": made["labbench_version"],
         "git_commit": made["git_commit"] or "not known",

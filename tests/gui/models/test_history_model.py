@@ -9,6 +9,7 @@ import pytest
 
 from labbench.gui.models import child
 from labbench.gui.models.history_model import MOST_OPEN, HistoryModel
+from labbench.store import Store
 from labbench.store.exchange import require_export
 
 MANY = MOST_OPEN + 5
@@ -100,6 +101,24 @@ def test_all_that_are_chosen_are_exported(history, chosen, tmp_path, until):
     assert len(lines) == 1 + MANY
 
 
+def test_an_export_from_a_server(postgres, response, office, until, tmp_path, monkeypatch):
+    url = str(postgres.new_database(template="empty"))
+    with Store.open(url, durable=False) as store:
+        # The child is given the URL as it may be shown: the password is the environment's.
+        monkeypatch.setenv("PGPASSWORD", str(store.engine.url.password))
+        session = store.begin_session({"roles": {}}, True, "tester")
+        run_id = store.begin_run(session, store.add_device("N", "neuron"), "x", "1", {}, 7)
+        store.save_response(run_id, 0, response)
+        store.end_run(run_id, "finished")
+        history = HistoryModel(store, office)
+        history.open([run_id])
+        history.export(tmp_path / "out", "csv")
+        until(lambda: "1 run are in" in history.export_state or "Not" in history.export_state)
+        require_export(tmp_path / "out")
+        history.close()
+        office.close()
+
+
 def test_an_export_keeps_no_estimate_waiting(history, slow, office, add_run, tmp_path, until):
     begin(history, until, tmp_path, add_run)
     answers = []
@@ -147,8 +166,12 @@ def test_the_response_that_is_shown_stays(history, store, add_run, response, unt
     assert history.ordinal == 1
     store.save_response(run_id, 2, response)
     store.end_run(run_id, "finished")
-    history.refresh()
-    until(lambda: history.opened and len(history.opened[0].responses) == 3)
+
+    def is_read_again():
+        history.refresh()  # as the window does again and again
+        return len(history.opened[0].responses) == 3
+
+    until(is_read_again)
     assert history.ordinal == 1
     other = add_run("N-02")
     history.open([other])
