@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from math import inf
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut, QShowEvent
@@ -156,7 +157,8 @@ class BenchWindow(QMainWindow):
         if self.lab.bench.thread.is_alive:
             return
         self._closing.stop()
-        self.lab.office.deliver()
+        # All of it: the last word may be which outputs are not off.
+        self.lab.office.deliver(inf)
         if self.lab.bench.unsafe and not self._is_left:
             # Nobody could read it in a window that is gone.
             self._is_left = True
